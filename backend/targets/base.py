@@ -1,0 +1,122 @@
+"""What a model under study must answer (design §4). One file per family implements `Target`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from backend.registry import Registry
+from backend.study.settings import ModelSection
+
+Wave = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Residual stream of one clip at the asked layers.
+
+    Attributes
+    ----------
+    x : dict of layer name to tensor [T, d]
+        On the model's device, in the model's dtype. T counts real positions only (A-05, S-04).
+    seconds : array [T, 2]
+        Start and end of each position in seconds of the clip; NaN for text positions with no time.
+    approximate : bool
+        True where times come from cross-attention and not from the frame grid.
+    text : str
+        What was generated on the way (decoder layers: the greedy transcript), else "".
+    """
+
+    x: dict[str, torch.Tensor]
+    seconds: npt.NDArray[np.float64]
+    approximate: bool = False
+    text: str = ""
+
+
+class Target(ABC):
+    """One loaded model.
+
+    Attributes
+    ----------
+    model : torch.nn.Module
+    sample_rate : int
+        Hertz it expects.
+    window_seconds : float
+        Longest audio of one forward, from the feature extractor, never a constant (A-05).
+    """
+
+    model: torch.nn.Module
+    sample_rate: int
+    window_seconds: float
+
+    @classmethod
+    @abstractmethod
+    def load(cls, section: ModelSection, device: torch.device) -> Target:
+        """Load from a local folder or hub id; ArdError naming the missing file or what to install."""
+
+    @abstractmethod
+    def stacks(self) -> dict[str, int]:
+        """Stacks that can be read and their number of blocks, the usual one first: {"decoder": 32, "encoder": 32}."""
+
+    @abstractmethod
+    def width(self, layer: str) -> int:
+        """d of `layer` ("decoder.26")."""
+
+    @abstractmethod
+    def module(self, layer: str) -> tuple[str, torch.nn.Module]:
+        """Full module path and the block itself, found by walking the modules."""
+
+    @abstractmethod
+    def token_count(self, samples: int, layer: str) -> int | None:
+        """T for a clip of this many samples at `sample_rate`; None where only running tells (decoder text)."""
+
+    @abstractmethod
+    def encode(self, clips: Sequence[Wave], layers: Sequence[str]) -> list[Encoded]:
+        """All asked layers of all clips in one forward, stopped after the last asked layer.
+
+        Every clip is mono float32 at `sample_rate`, no longer than the window. A clip too short for
+        one token gives T = 0.
+        """
+
+    def generate(self, clip: Wave, prompt: str, max_new_tokens: int = 256) -> str:
+        """Greedy answer or transcript; ArdError for models that do not generate."""
+        from backend.errors import ArdError
+
+        raise ArdError(f"a {type(self).__name__} does not generate text")
+
+    def resolve(self, layer: str) -> str:
+        """The full name of `layer`: "3" and "last" mean the usual stack; ArdError lists what exists."""
+        from backend.errors import ArdError
+
+        stack, _, number = layer.rpartition(".")
+        stacks = self.stacks()
+        stack = stack or next(iter(stacks))
+        if stack in stacks:
+            index = stacks[stack] - 1 if number == "last" else int(number)
+            if index < stacks[stack]:
+                return f"{stack}.{index}"
+        known = ", ".join(f"{name}.0 … {name}.{count - 1}" for name, count in stacks.items())
+        raise ArdError(f"this model has no layer '{layer}'", todo=f"Layers are 0-based block outputs: {known}.")
+
+    def describe(self) -> dict[str, Any]:
+        """Identity for manifests: class, config fingerprint, revision, weights hash where local."""
+        return {"class": type(self.model).__name__}
+
+
+TARGETS: Registry[type[Target]] = Registry(
+    "targets",
+    {
+        "qwen2_audio": "backend.targets.qwen2_audio",
+        "whisper": "backend.targets.whisper",
+        "hubert": "backend.targets.hubert",
+        "wav2vec2": "backend.targets.hubert",
+        "wavlm": "backend.targets.hubert",
+    },
+)
+"""Keyed by `config.model_type`."""
