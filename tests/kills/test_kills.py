@@ -1,0 +1,173 @@
+"""A study that is killed at random moments ends as the same study, bit for bit (Rule 3)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import soundfile
+from builders.tiny_models import tiny_whisper
+from safetensors.numpy import load_file
+
+STAGES = ("extract", "train", "retrieve")
+CHANGES = (
+    "extract.shard_tokens=512",
+    "train.steps=120",
+    "train.checkpoint_every=10",
+    "train.threads=1",
+    "train.matmul=float32",
+    "sae.auxk_alpha=0.03125",
+    "sae.dead_tokens=2000",
+    "retrieve.batch_tokens=256",
+)
+
+
+def ard(*words: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "backend.cli.main", *words]
+
+
+def quiet_threads() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+def run(*words: str) -> None:
+    done = subprocess.run(ard(*words), env=quiet_threads(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def recordings(folder: Path) -> Path:
+    """Sixty short sounds of three kinds, written as real files."""
+    generator = np.random.default_rng(1)
+    for number in range(60):
+        t = np.arange(int(16000 * generator.uniform(0.4, 2.0))) / 16000
+        kind = number % 3
+        if kind == 0:
+            x = np.sin(2 * np.pi * generator.uniform(200, 2000) * t)
+        elif kind == 1:
+            x = generator.standard_normal(len(t)) * 0.3
+        else:
+            x = np.sin(2 * np.pi * 40 * t**2 * generator.uniform(2, 20)) * (np.sin(2 * np.pi * 4 * t) > 0)
+        path = folder / ("tone", "noise", "pulse")[kind] / f"{number:02d}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, 0.5 * x, 16000)
+    return folder
+
+
+def new_study(folder: Path, model: Path, audio: Path) -> Path:
+    settings = [word for change in CHANGES for word in ("--set", change)]
+    layers = ["--layer", "encoder.0", "--layer", "encoder.1"]
+    run("new", str(folder), "--model", str(model), "--audio", str(audio), "--profile", "tiny", *layers, *settings)
+    return folder
+
+
+def contents(study: Path) -> dict[str, str]:
+    """A hash of every array of every finished result; manifests, times and logs aside."""
+    found: dict[str, str] = {}
+    for path in sorted(study.rglob("*")):
+        name = str(path.relative_to(study))
+        if path.suffix == ".h5":
+            with h5py.File(path, "r") as handle:
+                handle.visititems(
+                    lambda key, node, name=name: (
+                        found.update({f"{name}:{key}": digest(node[...])}) if isinstance(node, h5py.Dataset) else None
+                    )
+                )
+        elif path.name == "sae.safetensors":
+            found.update({f"{name}:{key}": digest(value) for key, value in load_file(path).items()})
+        elif path.suffix == ".npz":
+            with np.load(path) as arrays:
+                found.update({f"{name}:{key}": digest(arrays[key]) for key in arrays.files})
+        elif path.name == "metrics.jsonl":
+            lines = [json.loads(line) for line in path.read_text().splitlines()]
+            found[name] = str([(line["step"], line["loss"], line["fvu"], line["l0"]) for line in lines])
+    return found
+
+
+def digest(array: np.ndarray) -> str:
+    data = repr(array.tolist()).encode() if array.dtype.hasobject else np.ascontiguousarray(array).tobytes()
+    return hashlib.sha256(str(array.dtype).encode() + str(array.shape).encode() + data).hexdigest()
+
+
+def stage_times(study: Path) -> dict[str, float]:
+    """Seconds each stage took, from the run's own events."""
+    events = [json.loads(line) for path in study.glob("runs/*/events.jsonl") for line in path.read_text().splitlines()]
+    finished = [e for e in events if e["type"] == "stage" and e["state"] == "finished"]
+    return {e["stage"]: e["seconds"] for e in finished if e["stage"] in STAGES}
+
+
+def kill_inside(study: Path, stage: str, after: float) -> bool:
+    """Start `ard run` and SIGKILL it `after` seconds into `stage`; False if it had ended by then."""
+    process = subprocess.Popen(
+        ard("run", str(study), "--events"),
+        env=quiet_threads(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process:
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["type"] == "stage" and event["stage"] == stage and event["state"] == "started":
+                break
+        try:
+            process.wait(timeout=after)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            return True
+    return False
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """Model, recordings and the study that ran without disturbance."""
+    base = tmp_path_factory.mktemp("kills")
+    model = base / "model"
+    tiny_whisper(model)
+    audio = recordings(base / "audio")
+    study = new_study(base / "undisturbed", model, audio)
+    run("run", str(study))
+    return model, audio, study
+
+
+def killed_study_equals(material: tuple[Path, Path, Path], folder: Path, kills: int, seed: int) -> None:
+    model, audio, undisturbed = material
+    study = new_study(folder, model, audio)
+    times, dice = stage_times(undisturbed), random.Random(seed)
+    landed = 0
+    for number in range(kills):
+        stage = STAGES[number % len(STAGES)] if number < len(STAGES) else dice.choice(STAGES)
+        landed += kill_inside(study, stage, dice.uniform(0, times[stage]))
+        for path in study.rglob("*.h5"):
+            if not path.name.startswith("."):
+                h5py.File(path, "r").close()
+    run("run", str(study))
+    assert landed >= kills // 2, "too few kills landed inside a stage to prove anything"
+    expected, found = contents(undisturbed), contents(study)
+    assert found.keys() == expected.keys()
+    assert [key for key in expected if found[key] != expected[key]] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
+@pytest.mark.timeout(280)
+def test_study_killed_five_times_equals_the_undisturbed_one(material: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    killed_study_equals(material, tmp_path / "killed", kills=5, seed=20)
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
+def test_study_killed_twenty_times_equals_the_undisturbed_one(
+    material: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    killed_study_equals(material, tmp_path / "killed", kills=20, seed=int(time.time()))
