@@ -1,0 +1,55 @@
+"""One feature: its figures, its most and least representative clips, its neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QLabel, QSplitter, QVBoxLayout, QWidget
+
+from ard_gui.services.study_reading import FeatureLines
+from ard_gui.views.clip_list import ClipList
+from ard_gui.views.features_table import shown
+
+NEIGHBOURS = 8
+
+
+class FeaturePage(QWidget):
+    """Signals: neighbour_chosen(feature: int)."""
+
+    neighbour_chosen = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.feature = -1
+        self.title = QLabel("No feature chosen")
+        font = self.title.font()
+        font.setPointSizeF(font.pointSizeF() * 1.4)
+        font.setBold(True)
+        self.title.setFont(font)
+        self.figures = QLabel("Open a study and choose a feature on the left.")
+        self.figures.setWordWrap(True)
+        self.figures.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.neighbours = QLabel()
+        self.neighbours.setWordWrap(True)
+        self.neighbours.setAccessibleName("Nearest decoder directions")
+        self.neighbours.linkActivated.connect(lambda link: self.neighbour_chosen.emit(int(link)))
+        self.most = ClipList("Most representative clips")
+        self.least = ClipList("Least representative clips")
+        splitter = QSplitter(Qt.Orientation.Vertical)
+        splitter.addWidget(self.most)
+        splitter.addWidget(self.least)
+        layout = QVBoxLayout(self)
+        for widget in (self.title, self.figures, self.neighbours):
+            layout.addWidget(widget)
+        layout.addWidget(splitter, 1)
+
+    def show_feature(self, lines: FeatureLines) -> None:
+        """Replace everything on the page."""
+        self.feature = lines.feature
+        self.title.setText(f"Feature {lines.feature}")
+        figures = ((n, v.item() if isinstance(v, np.generic) else v) for n, v in lines.figures.items())
+        self.figures.setText("   ".join(f"{name.replace('_', ' ')} {shown(value)}" for name, value in figures))
+        links = (f'<a href="{k}">{k}</a> ({cosine:.2f})' for k, cosine in lines.neighbours[:NEIGHBOURS])
+        self.neighbours.setText(f"Nearest directions (cosine): {', '.join(links)}" if lines.neighbours else "")
+        self.most.show_lines(lines.most)
+        self.least.show_lines(lines.least)
