@@ -12,6 +12,7 @@ progress    `done`, `total`, `unit`, `per_second`, `seconds_left` (null until kn
 message     `level` ("info", "warning", "error"), `text`
 metric      `values`: name to number (loss, fvu, l0 …), `step`
 estimate    `values`: tokens, bytes, seconds …
+resources   `peak_memory_bytes`, `peak_device_bytes` of the stage that has just finished
 finished    `seconds`
 failed      `text`, `todo`
 stopped     `text`

@@ -7,42 +7,98 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
+import psutil
 from filelock import FileLock, Timeout
 
 from backend.errors import ArdError
 from backend.study.folder import Study
+
+SAME_PROCESS_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who wrote, or writes, to the study.
+
+    Attributes
+    ----------
+    pid : int
+    host : str
+    since : str
+        ISO 8601, UTC.
+    process_start : float
+        Seconds since the epoch; tells a process from a later one with the same number.
+    """
+
+    pid: int
+    host: str
+    since: str
+    process_start: float = 0.0
+
+    @property
+    def alive(self) -> bool | None:
+        """Whether that process still runs; None for a process of another machine."""
+        return process_alive(self.pid, self.host, self.process_start)
+
+
+def process_alive(pid: int, host: str, process_start: float) -> bool | None:
+    """Whether a process that was recorded is still the one running; None if it is on another machine."""
+    if host != socket.gethostname():
+        return None
+    try:
+        return abs(psutil.Process(pid).create_time() - process_start) < SAME_PROCESS_SECONDS
+    except psutil.Error:
+        return False
+
+
+def this_process() -> Holder:
+    """The record of the running process."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return Holder(os.getpid(), socket.gethostname(), now, float(psutil.Process().create_time()))
 
 
 @contextmanager
 def write_lock(study: Study) -> Iterator[None]:
     """Hold the study's write lock, or ArdError saying who holds it."""
     lock = FileLock(study.lock)
-    owner = study.lock.with_suffix(".owner.json")
+    owner = _owner_file(study)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
+        record = read_owner(study)
+        who = f": process {record.pid} on {record.host}, since {record.since}" if record else ""
         raise ArdError(
-            f"another program is writing to this study{_holder(owner)}",
+            f"another program is writing to this study{who}",
             path=study.root,
             todo="Wait until it has finished, or stop it; reading and browsing are possible meanwhile.",
         ) from error
     except OSError as error:
         raise ArdError(f"this study cannot be written to: {error}", path=study.root) from error
     try:
-        record = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat()}
-        owner.write_text(json.dumps(record), encoding="utf-8")
+        owner.write_text(json.dumps(asdict(this_process())), encoding="utf-8")
         yield
     finally:
         owner.unlink(missing_ok=True)
         lock.release()
 
 
-def _holder(owner: os.PathLike[str]) -> str:
+def read_owner(study: Study) -> Holder | None:
+    """The last writer's record, whether or not it still runs; None if it left properly."""
     try:
-        with open(owner, encoding="utf-8") as handle:
-            record = json.load(handle)
-        return f": process {record['pid']} on {record['host']}, since {record['since']}"
-    except (OSError, ValueError, KeyError):
-        return ""
+        return Holder(**json.loads(_owner_file(study).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def holder(study: Study) -> Holder | None:
+    """Who writes to the study now, without touching the lock: a watcher must never be in a writer's way."""
+    record = read_owner(study)
+    return record if record is not None and record.alive is not False else None
+
+
+def _owner_file(study: Study) -> Path:
+    return study.lock.with_suffix(".owner.json")
