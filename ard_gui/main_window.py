@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from backend.store.filter import compile_filter
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence
 from PySide6.QtWidgets import (
@@ -27,6 +26,7 @@ from ard_gui.services.study_reading import FeatureLines, OpenRanking, Overview, 
 from ard_gui.views.feature_page import FeaturePage
 from ard_gui.views.features_table import FeatureTableModel
 from backend.errors import ArdError
+from backend.store.filter import compile_filter
 
 
 class MainWindow(QMainWindow):
@@ -151,7 +151,7 @@ class MainWindow(QMainWindow):
     def _show_ranking(self, ranking: OpenRanking) -> None:
         self.ranking = ranking
         self.rankings.setCurrentText(ranking.name)
-        self.model.show_columns(ranking.columns())
+        self.model.show_columns(ranking.columns)
         self._filter_changed(self.filter.text())
         if self.model.rowCount():
             self.choose_feature(self.model.feature(0))
@@ -160,12 +160,12 @@ class MainWindow(QMainWindow):
         if self.ranking is None:
             return
         try:
-            mask = compile_filter(text)(self.ranking.columns()) if text.strip() else None
+            mask = compile_filter(text).mask(self.ranking.columns) if text.strip() else None
         except ArdError as error:
             self.note.setText(str(error))
             return
         self.model.keep(mask)
-        total = len(next(iter(self.ranking.columns().values())))
+        total = len(next(iter(self.ranking.columns.values())))
         self.note.setText(f"{self.model.rowCount()} of {total} features")
 
     def _row_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:

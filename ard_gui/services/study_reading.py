@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from backend.store.retrieval import RetrievalFile
 
 from backend.store.clips import ClipTable
+from backend.store.retrieval import STATUS, RetrievalFile
 from backend.study.folder import Study
 
 
@@ -55,17 +55,14 @@ class OpenRanking:
         self.path = study.retrieval(name)
         self.file = RetrievalFile(self.path)
         self.clips = ClipTable(study.clips())
-        self.table: dict[str, npt.NDArray[Any]] = self.file.table()
-
-    def columns(self) -> dict[str, npt.NDArray[Any]]:
-        """The table with the feature number in front."""
-        count = len(next(iter(self.table.values())))
-        return {"feature": np.arange(count), **self.table}
+        table = self.file.table()
+        table["status"] = np.array(STATUS)[table["status"]]
+        self.columns: dict[str, npt.NDArray[Any]] = {"feature": np.arange(self.file.features), **table}
 
     def lines(self, feature: int) -> FeatureLines:
         """The lists of one feature."""
         view = self.file.feature(feature)
-        figures = {name: column[feature] for name, column in self.table.items()}
+        figures = {name: column[feature] for name, column in self.columns.items() if name != "feature"}
         return FeatureLines(
             feature,
             figures,

@@ -16,8 +16,9 @@ import h5py
 import numpy as np
 import pytest
 import soundfile
-from builders.tiny_models import tiny_whisper
 from safetensors.numpy import load_file
+
+from builders.tiny_models import tiny_whisper
 
 STAGES = ("extract", "train", "retrieve")
 CHANGES = (
