@@ -6,10 +6,11 @@ Tokens of one clip are consecutive; `clip` and `start` say which rows are whose.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 
@@ -54,8 +55,9 @@ def write_shard(
     length: npt.NDArray[np.int64],
     *,
     dtype: str,
+    extras: Extras | None = None,
 ) -> None:
-    """Write one shard.
+    """Write one shard; its statistics are of `x` before rounding to the stored precision.
 
     Parameters
     ----------
@@ -65,18 +67,114 @@ def write_shard(
         Clip table row of each clip, in the order of the rows.
     length : array [n]
         Tokens T of each clip (0 allowed).
+    extras : Extras, optional
+        Times off the regular grid, transcripts, and the clips of this shard's plan that have no rows.
     """
     if int(length.sum()) != len(x) or len(clip) != len(length):
         raise ValueError("lengths do not add up to the rows")
-    stored, name = to_store(x, dtype)
+    if dtype == "float16" and any(float(np.abs(part).max()) > FP16_LIMIT for part in _slabs(x)):
+        dtype = "bfloat16"
+    extras = extras or Extras()
+    total, squares = np.zeros(x.shape[1]), np.zeros(x.shape[1])
     with hdf.create(path, kind=KIND, version=VERSION) as handle:
-        handle.create_dataset("x", data=stored)
-        handle.create_dataset("norm", data=np.linalg.norm(x, axis=1).astype(np.float32))
+        stored_as = {"float16": np.float16, "float32": np.float32, "bfloat16": np.uint16}[dtype]
+        data = handle.create_dataset("x", shape=x.shape, dtype=stored_as)
+        norm = np.empty(len(x), np.float32)
+        first = 0
+        for part in _slabs(x):
+            data[first : first + len(part)] = to_store(part, dtype)[0]
+            exact = part.astype(np.float64)
+            total += exact.sum(axis=0)
+            np.square(exact, out=exact)
+            squares += exact.sum(axis=0)
+            norm[first : first + len(part)] = np.sqrt(exact.sum(axis=1))
+            first += len(part)
+        handle.create_dataset("norm", data=norm)
         handle.create_dataset("clip", data=clip.astype(np.int64))
         handle.create_dataset("length", data=length.astype(np.int64))
-        handle.create_dataset("sum", data=x.sum(axis=0, dtype=np.float64))
-        handle.create_dataset("sum_of_squares", data=np.square(x, dtype=np.float64).sum(axis=0))
-        handle.attrs["dtype"] = name
+        handle.create_dataset("sum", data=total)
+        handle.create_dataset("sum_of_squares", data=squares)
+        handle.attrs["dtype"] = dtype
+        _write_extras(handle, extras)
+
+
+SLAB_ROWS = 2048
+
+
+def _slabs(x: Array) -> Iterator[Array]:
+    """Consecutive parts of `x`, so that temporaries stay small beside a shard of a gigabyte."""
+    return (x[first : first + SLAB_ROWS] for first in range(0, len(x), SLAB_ROWS))
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a shard holds beside its rows.
+
+    Attributes
+    ----------
+    seconds : array [tokens, 2], float64, or None
+        Start and end of each row in its clip, where they are not multiples of the layer's `seconds_per_token`.
+    approximate : bool
+        True where `seconds` comes from cross-attention.
+    text : tuple of str
+        Transcript per clip, in the order of `clip`; empty where nothing was transcribed.
+    skipped : tuple of (int, str)
+        Clip table row and reason of each planned clip without rows.
+    seconds_per_token : float
+        Step of the regular grid; 0 where there is none, or no row to tell.
+    """
+
+    seconds: npt.NDArray[np.float64] | None = None
+    approximate: bool = False
+    text: tuple[str, ...] = ()
+    skipped: tuple[tuple[int, str], ...] = ()
+    seconds_per_token: float = 0.0
+
+
+def _write_extras(handle: h5py.File, extras: Extras) -> None:
+    text = h5py.string_dtype()
+    if extras.seconds is not None:
+        times = handle.create_dataset("seconds", data=extras.seconds.astype(np.float64))
+        times.attrs["approximate"] = extras.approximate
+    handle.attrs["seconds_per_token"] = extras.seconds_per_token
+    if any(extras.text):
+        handle.create_dataset("transcripts", data=list(extras.text), dtype=text)
+    handle.create_dataset("skipped_clip", data=np.array([c for c, _ in extras.skipped], dtype=np.int64))
+    handle.create_dataset("skipped_reason", data=[r for _, r in extras.skipped], dtype=text)
+
+
+def read_extras(path: Path) -> Extras:
+    """What `write_shard` stored beside the rows of the shard at `path`."""
+    with hdf.open_read(path, kind=KIND, version=VERSION) as handle:
+        seconds = handle["seconds"][...] if "seconds" in handle else None
+        return Extras(
+            seconds=seconds,
+            approximate=bool(handle["seconds"].attrs["approximate"]) if seconds is not None else False,
+            text=tuple(hdf.read_strings(handle["transcripts"])) if "transcripts" in handle else (),
+            skipped=tuple(
+                zip(
+                    (int(c) for c in handle["skipped_clip"][...]),
+                    hdf.read_strings(handle["skipped_reason"]),
+                    strict=True,
+                )
+            ),
+            seconds_per_token=float(handle.attrs["seconds_per_token"]),
+        )
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Additive statistics of one shard, fp64: Σx [d], Σx² [d], and ‖x‖ of each row [tokens]."""
+
+    total: npt.NDArray[np.float64]
+    squares: npt.NDArray[np.float64]
+    norm: Array
+
+
+def read_sums(path: Path) -> Sums:
+    """The additive statistics of the shard at `path`."""
+    with hdf.open_read(path, kind=KIND, version=VERSION) as handle:
+        return Sums(handle["sum"][...], handle["sum_of_squares"][...], handle["norm"][...])
 
 
 @dataclass(frozen=True)
@@ -158,10 +256,19 @@ class ActivationStore:
     def gather(self, tokens: npt.NDArray[np.int64]) -> Array:
         """Rows [n, d] of the asked token numbers, in the asked order."""
         out = np.empty((len(tokens), self.d), np.float32)
-        shard = np.searchsorted(self.starts, tokens, side="right") - 1
-        for number in np.unique(shard):
-            mine = np.flatnonzero(shard == number)
-            local = tokens[mine] - self.starts[number]
-            order = np.argsort(local, kind="stable")
-            out[mine[order]] = self.shards[number].rows(local[order])
+        order = np.argsort(tokens, kind="stable")
+        ends = np.searchsorted(tokens[order], self.starts[1:], side="left")
+        first = 0
+        for number in np.flatnonzero(np.diff(ends, prepend=0)):
+            mine = order[first : ends[number]]
+            out[mine] = self.shards[number].rows(tokens[mine] - self.starts[number])
+            first = int(ends[number])
         return out
+
+    def clips(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Clip table row and token count of every clip, in table order."""
+        none = np.empty(0, np.int64)
+        return (
+            np.concatenate([none, *(shard.clip for shard in self.shards)]),
+            np.concatenate([none, *(shard.length for shard in self.shards)]),
+        )
