@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from backend.errors import ArdError
 from backend.registry import Registry
 from backend.study.settings import ModelSection
+from backend.targets.layers import resolve_layer
 
 Wave = npt.NDArray[np.float32]
 
@@ -31,12 +33,19 @@ class Encoded:
         True where times come from cross-attention and not from the frame grid.
     text : str
         What was generated on the way (decoder layers: the greedy transcript), else "".
+    others : dict of layer name to (seconds, approximate)
+        Layers of another stack than the first asked layer's, whose positions are not `seconds`.
     """
 
     x: dict[str, torch.Tensor]
     seconds: npt.NDArray[np.float64]
     approximate: bool = False
     text: str = ""
+    others: dict[str, tuple[npt.NDArray[np.float64], bool]] = field(default_factory=dict)
+
+    def times(self, layer: str) -> tuple[npt.NDArray[np.float64], bool]:
+        """Seconds [T, 2] of the positions of `layer`, and whether they are approximate."""
+        return self.others.get(layer, (self.seconds, self.approximate))
 
 
 class Target(ABC):
@@ -60,6 +69,16 @@ class Target(ABC):
     def load(cls, section: ModelSection, device: torch.device) -> Target:
         """Load from a local folder or hub id; ArdError naming the missing file or what to install."""
 
+    @classmethod
+    def stacks_of(cls, config: Mapping[str, Any]) -> dict[str, int]:
+        """Stacks and their number of blocks from config.json alone, so that `ard status` loads no weights."""
+        return {"encoder": int(config["num_hidden_layers"])}
+
+    @classmethod
+    def widths_of(cls, config: Mapping[str, Any]) -> dict[str, int]:
+        """d of each stack from config.json alone."""
+        return {"encoder": int(config["hidden_size"])}
+
     @abstractmethod
     def stacks(self) -> dict[str, int]:
         """Stacks that can be read and their number of blocks, the usual one first: {"decoder": 32, "encoder": 32}."""
@@ -80,29 +99,17 @@ class Target(ABC):
     def encode(self, clips: Sequence[Wave], layers: Sequence[str]) -> list[Encoded]:
         """All asked layers of all clips in one forward, stopped after the last asked layer.
 
-        Every clip is mono float32 at `sample_rate`, no longer than the window. A clip too short for
-        one token gives T = 0.
+        Every clip is mono float32 at `sample_rate`; of one longer than the window the first part is
+        read (A-03). A clip too short for one token gives T = 0. A batch gives what its clips give alone.
         """
 
     def generate(self, clip: Wave, prompt: str, max_new_tokens: int = 256) -> str:
         """Greedy answer or transcript; ArdError for models that do not generate."""
-        from backend.errors import ArdError
-
         raise ArdError(f"a {type(self).__name__} does not generate text")
 
     def resolve(self, layer: str) -> str:
         """The full name of `layer`: "3" and "last" mean the usual stack; ArdError lists what exists."""
-        from backend.errors import ArdError
-
-        stack, _, number = layer.rpartition(".")
-        stacks = self.stacks()
-        stack = stack or next(iter(stacks))
-        if stack in stacks:
-            index = stacks[stack] - 1 if number == "last" else int(number)
-            if index < stacks[stack]:
-                return f"{stack}.{index}"
-        known = ", ".join(f"{name}.0 … {name}.{count - 1}" for name, count in stacks.items())
-        raise ArdError(f"this model has no layer '{layer}'", todo=f"Layers are 0-based block outputs: {known}.")
+        return resolve_layer(layer, self.stacks())
 
     def describe(self) -> dict[str, Any]:
         """Identity for manifests: class, config fingerprint, revision, weights hash where local."""
