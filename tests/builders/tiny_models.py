@@ -73,7 +73,7 @@ def tiny_whisper(
     model = WhisperForConditionalGeneration(config).eval()
     model.generation_config = GenerationConfig(
         bos_token_id=end, eos_token_id=end, pad_token_id=end, decoder_start_token_id=start, max_length=24,
-        suppress_tokens=[i for i in range(end + 1, len(tokenizer))], begin_suppress_tokens=[end],
+        suppress_tokens=list(range(end + 1, len(tokenizer))), begin_suppress_tokens=[end],
         alignment_heads=[[decoder_layers - 1, 0], [decoder_layers - 1, 1]], is_multilingual=False,
         no_timestamps_token_id=ids["<|notimestamps|>"], prev_sot_token_id=ids["<|startofprev|>"],
         max_initial_timestamp_index=50, return_timestamps=False,
@@ -103,7 +103,8 @@ def tiny_qwen2_audio(
             "model_type": "qwen2", "hidden_size": width, "intermediate_size": 2 * width, "num_hidden_layers": layers,
             "num_attention_heads": 2, "num_key_value_heads": 1, "vocab_size": len(tokenizer),
             "max_position_embeddings": 2048, "initializer_range": 0.2,
-            "bos_token_id": ids["<|endoftext|>"], "eos_token_id": ids["<|im_end|>"], "pad_token_id": ids["<|endoftext|>"],
+            "bos_token_id": ids["<|endoftext|>"], "eos_token_id": ids["<|im_end|>"],
+            "pad_token_id": ids["<|endoftext|>"],
         },
         audio_token_index=ids["<|AUDIO|>"], initializer_range=0.2,
     )  # fmt: skip
