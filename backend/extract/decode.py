@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +51,7 @@ def decode(clip: Clip, load: Load) -> Decoded:
         return Decoded(clip, (), error.what if isinstance(error, ArdError) else str(error))
 
 
-def decoded(clips: Iterable[Clip], load: Load, *, threads: int, ahead_seconds: float) -> Iterator[Decoded]:
+def decoded(clips: Iterable[Clip], load: Load, *, threads: int, ahead_seconds: float) -> Generator[Decoded, None, None]:
     """The clips in order, decoded by `threads` threads.
 
     At most `ahead_seconds` of audio (by the index) wait decoded or being decoded, and at least one clip.

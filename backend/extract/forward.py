@@ -42,34 +42,25 @@ class Forward:
 
     Parameters
     ----------
-    layers : sequence of str
-        Full names ("encoder.3"). Layers of one stack share their forward; stacks whose positions differ
-        (Whisper's encoder frames and its decoder's text) have one each.
     batch_waves : int
         Most windows in one forward; halved for good when the device runs out of memory.
     """
 
-    def __init__(self, target: Target, layers: Sequence[str], *, batch_waves: int, job: Job) -> None:
+    def __init__(self, target: Target, *, batch_waves: int, job: Job) -> None:
         self.target = target
-        self.layers = tuple(layers)
         self.batch_waves = batch_waves
         self.job = job
 
-    def __call__(self, batch: Sequence[Decoded]) -> dict[str, list[ClipTokens]]:
+    def __call__(self, batch: Sequence[Decoded], layers: Sequence[str]) -> dict[str, list[ClipTokens]]:
         """Tokens of every clip of the batch at every layer, in the batch's order.
 
-        A clip that gives no token carries the reason in `problem`. Raises ArdError naming the clip whose
-        activations are not finite.
+        Layers of one stack share their forward; stacks whose positions differ (Whisper's encoder frames and its
+        decoder's text) have one each. A clip that gives no token carries the reason in `problem`. Raises ArdError
+        naming the clip whose activations are not finite.
         """
         return {
-            layer: tokens for group in self._groups() for layer, tokens in self._group(group, batch).items()
+            layer: tokens for group in by_stack(layers) for layer, tokens in self._group(group, batch).items()
         }  # fmt: skip
-
-    def _groups(self) -> list[list[str]]:
-        stacks: dict[str, list[str]] = {}
-        for layer in self.layers:
-            stacks.setdefault(layer.rpartition(".")[0], []).append(layer)
-        return list(stacks.values())
 
     def _group(self, layers: list[str], batch: Sequence[Decoded]) -> dict[str, list[ClipTokens]]:
         owner = [i for i, one in enumerate(batch) for _ in one.waves]
@@ -140,6 +131,14 @@ class Forward:
             text=" ".join(text for wave in mine if (text := encoded[wave].text.strip())),
             problem=problem,
         )
+
+
+def by_stack(layers: Sequence[str]) -> list[list[str]]:
+    """The layers ("encoder.3") grouped by the stack they belong to."""
+    stacks: dict[str, list[str]] = {}
+    for layer in layers:
+        stacks.setdefault(layer.rpartition(".")[0], []).append(layer)
+    return list(stacks.values())
 
 
 def _to_host(one: Encoded) -> Encoded:

@@ -60,6 +60,8 @@ class CachedStream:
         B of the global batch; with `world` processes each gets B / world rows.
     steps : mapping of layer name to int, optional
         A layer is left out of the batches from this step on.
+    pin : bool
+        Put batches into page-locked memory, from which a CUDA device copies in the background.
     """
 
     def __init__(
@@ -71,12 +73,14 @@ class CachedStream:
         steps: Mapping[str, int] | None = None,
         rank: int = 0,
         world: int = 1,
+        pin: bool = False,
     ) -> None:
         self.tokens = dict(tokens)
         self.batch_tokens = batch_tokens
         self.seed = seed
         self.step = 0
-        self._steps = dict(steps or {})
+        self.steps = dict(steps or {})
+        self._pin = pin
         self._mine = rank_slice(batch_tokens, rank, world)
         self._orders: dict[int, EpochOrder] = {}
         for n in {len(t) for t in self.tokens.values()}:
@@ -92,10 +96,11 @@ class CachedStream:
 
     def batch(self, step: int) -> dict[str, torch.Tensor]:
         """The batch of any step."""
-        wanted = [layer for layer in self.tokens if step < self._steps.get(layer, step + 1)]
-        return {
+        wanted = [layer for layer in self.tokens if step < self.steps.get(layer, step + 1)]
+        rows = {
             layer: torch.from_numpy(self.tokens[layer].store.gather(self.positions(layer, step))) for layer in wanted
         }
+        return {layer: x.pin_memory() for layer, x in rows.items()} if self._pin else rows
 
     def __iter__(self) -> Self:
         return self
