@@ -203,10 +203,10 @@ class Whisper(HuggingFaceTarget):
         values: dict[str, Any] = {}
         if prompt:
             values["prompt_ids"] = self.processor.get_prompt_ids(prompt, return_tensors="pt").to(self.device)
-        room = int(self.model.config.max_target_positions) - len(values.get("prompt_ids", [])) - 8
-        ids = self.model.generate(
-            self._features([wave]), do_sample=False, num_beams=1, max_new_tokens=min(max_new_tokens, room), **values
-        )
+        # four tokens of task and language; a longer request is bounded by the decoder's own length
+        if max_new_tokens + len(values.get("prompt_ids", [])) + 4 <= int(self.model.config.max_target_positions):
+            values["max_new_tokens"] = max_new_tokens
+        ids = self.model.generate(self._features([wave]), do_sample=False, num_beams=1, **values)
         end = int(self.model.generation_config.eos_token_id)
         text = [i for i in ids[0].tolist() if i < end]
         return str(self.processor.decode(text, skip_special_tokens=True)).strip()
