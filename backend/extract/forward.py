@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -54,18 +54,12 @@ class Forward:
     def __call__(self, batch: Sequence[Decoded], layers: Sequence[str]) -> dict[str, list[ClipTokens]]:
         """Tokens of every clip of the batch at every layer, in the batch's order.
 
-        Layers of one stack share their forward; stacks whose positions differ (Whisper's encoder frames and its
-        decoder's text) have one each. A clip that gives no token carries the reason in `problem`. Raises ArdError
+        All layers come from one forward. A clip that gives no token carries the reason in `problem`. Raises ArdError
         naming the clip whose activations are not finite.
         """
-        return {
-            layer: tokens for group in by_stack(layers) for layer, tokens in self._group(group, batch).items()
-        }  # fmt: skip
-
-    def _group(self, layers: list[str], batch: Sequence[Decoded]) -> dict[str, list[ClipTokens]]:
         owner = [i for i, one in enumerate(batch) for _ in one.waves]
         waves = [wave for one in batch for wave in one.waves]
-        encoded = [e for part in self._forwards(waves, layers) for e in part]
+        encoded = [e for part in self._forwards(waves, list(layers)) for e in part]
         mine: list[list[int]] = [[] for _ in batch]
         for wave, clip in enumerate(owner):
             mine[clip].append(wave)
@@ -116,7 +110,8 @@ class Forward:
     def _join(self, layer: str, one: Decoded, waves: list[Wave], encoded: list[Encoded], mine: list[int]) -> ClipTokens:
         """The windows of one clip one after another."""
         parts = [encoded[wave].x[layer] for wave in mine]
-        times = [encoded[wave].seconds + waves[wave].start for wave in mine]
+        times = [encoded[wave].times(layer)[0] + waves[wave].start for wave in mine]
+        approximate = any(encoded[wave].times(layer)[1] for wave in mine)
         x = torch.cat(parts) if parts else torch.empty(0, self.target.width(layer))
         seconds = np.concatenate(times) if times else np.empty((0, 2))
         problem = one.problem
@@ -127,8 +122,9 @@ class Forward:
             clip=one.clip.index,
             x=x,
             seconds=seconds,
-            approximate=any(encoded[wave].approximate for wave in mine),
-            text=" ".join(text for wave in mine if (text := encoded[wave].text.strip())),
+            approximate=approximate,
+            # the transcript belongs to the layers whose positions it is made of, whatever is asked beside them
+            text=" ".join(encoded[wave].text.strip() for wave in mine).strip() if approximate else "",
             problem=problem,
         )
 
@@ -143,9 +139,7 @@ def by_stack(layers: Sequence[str]) -> list[list[str]]:
 
 def _to_host(one: Encoded) -> Encoded:
     """A compact copy: a view would keep the whole padded batch alive."""
-    return Encoded(
-        {name: x.detach().to("cpu", copy=True) for name, x in one.x.items()}, one.seconds, one.approximate, one.text
-    )
+    return replace(one, x={name: x.detach().to("cpu", copy=True) for name, x in one.x.items()})
 
 
 def is_out_of_memory(error: BaseException) -> bool:
