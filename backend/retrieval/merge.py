@@ -171,7 +171,7 @@ def merge(
     for low, high in feature_blocks(runs, writer.features, listed, memory):
         check_stop()
         block = assemble(runs, low, high, scoring.window > 0)
-        rows = _BlockRows(high - low, rules)
+        rows = BlockRows(high - low, rules)
         traces = _Traces()
         kept: list[Columns] = []
         for k in range(low, high):
@@ -199,7 +199,7 @@ def merge(
     return totals
 
 
-class _BlockRows:
+class BlockRows:
     """The fixed-size rows of a block of features, by the names of the file's data sets."""
 
     def __init__(self, n: int, rules: Any) -> None:

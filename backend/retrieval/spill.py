@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 
@@ -22,11 +24,25 @@ Int64 = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Visit:
-    """Which clips a shard held: table row and tokens of each, and what was measured on the way."""
+    """Which clips a shard held, and what was measured on the way.
+
+    Attributes
+    ----------
+    clip, length : int64 array [n]
+        Clip table row and tokens of each.
+    seconds : float64 array [tokens, 2], optional
+        Start and end of each token in its clip, where they are off the regular grid.
+    seconds_per_token : float
+        The regular grid; 0 where there is none.
+    sums : dict of array
+        Additive measurements, by name.
+    """
 
     clip: Int64
     length: Int64
-    sums: dict[str, npt.NDArray[np.float64]]
+    seconds: npt.NDArray[np.float64] | None = None
+    seconds_per_token: float = 0.0
+    sums: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,31 +74,62 @@ class RunPlace:
             return group["token"][first:last], group["value"][first:last]
 
 
-def write_spill(path: Path, runs: Sequence[PairRun], visit: Visit, window: bool) -> None:
-    """Write one shard's runs; the file appears only when it is whole.
+class SpillWriter:
+    """Writes one shard run by run; the file appears only when `finish` was called.
 
-    `window` keeps the columns of the scoring window; without it they equal sum and count.
+    Parameters
+    ----------
+    window : bool
+        Keep the columns of the scoring window; without one they equal sum and count.
     """
-    with hdf.create(path, kind=KIND, version=VERSION) as handle:
-        handle.create_dataset("clip", data=visit.clip)
-        handle.create_dataset("length", data=visit.length)
-        for name, value in visit.sums.items():
-            handle.create_dataset(f"sums/{name}", data=value)
-        handle.attrs["runs"] = len(runs)
-        for number, run in enumerate(runs):
-            group = handle.create_group(f"run-{number}")
-            for field in fields(run):
-                if window or field.name not in WINDOW:
-                    group.create_dataset(field.name, data=getattr(run, field.name))
-            codes = np.concatenate(([0], np.cumsum(run.entries, dtype=np.int64)))
-            group.create_dataset("code_start", data=codes[run.start])
+
+    def __init__(self, path: Path, window: bool) -> None:
+        self._context = hdf.create(path, kind=KIND, version=VERSION)
+        self._handle = self._context.__enter__()
+        self._window = window
+        self._runs = 0
+
+    def add(self, run: PairRun) -> None:
+        group = self._handle.create_group(f"run-{self._runs}")
+        for column in fields(run):
+            if self._window or column.name not in WINDOW:
+                group.create_dataset(column.name, data=getattr(run, column.name))
+        codes = np.concatenate(([0], np.cumsum(run.entries, dtype=np.int64)))
+        group.create_dataset("code_start", data=codes[run.start])
+        self._runs += 1
+
+    def finish(self, visit: Visit) -> None:
+        self._handle.attrs["runs"] = self._runs
+        write_visit(self._handle, visit)
+        self._context.__exit__(None, None, None)
+
+    def abort(self) -> None:
+        """Leave nothing behind."""
+        given_up = RuntimeError("the shard was not finished")
+        with suppress(RuntimeError):
+            self._context.__exit__(RuntimeError, given_up, None)
 
 
-def read_visit(path: Path) -> Visit:
+def write_visit(handle: h5py.File, visit: Visit) -> None:
+    handle.create_dataset("clip", data=visit.clip)
+    handle.create_dataset("length", data=visit.length)
+    handle.attrs["seconds_per_token"] = visit.seconds_per_token
+    if visit.seconds is not None:
+        handle.create_dataset("seconds", data=visit.seconds)
+    for name, value in visit.sums.items():
+        handle.create_dataset(f"sums/{name}", data=value)
+
+
+def read_visit(path: Path, kind: str = KIND) -> Visit:
     """The clips a spill file covers."""
-    with hdf.open_read(path, kind=KIND, version=VERSION) as handle:
-        sums = {name: handle[f"sums/{name}"][...] for name in handle.get("sums", ())}
-        return Visit(handle["clip"][...], handle["length"][...], sums)
+    with hdf.open_read(path, kind=kind, version=VERSION) as handle:
+        return Visit(
+            handle["clip"][...],
+            handle["length"][...],
+            handle["seconds"][...] if "seconds" in handle else None,
+            float(handle.attrs["seconds_per_token"]),
+            {name: handle[f"sums/{name}"][...] for name in handle.get("sums", ())},
+        )
 
 
 def places(path: Path) -> list[RunPlace]:

@@ -270,11 +270,12 @@ class RetrievalWriter:
             self._append("pairs", columns)
 
     def finish(self, values: dict[str, npt.NDArray[Any]]) -> None:
-        """Write the remaining data sets and where each feature's variable-length data begins."""
+        """Write remaining data sets and, the first time, where each feature's variable-length data begins."""
         for name, counts in self._starts.items():
             if name.split("/")[0] in self._handle and counts:
                 data = np.concatenate(([0], np.cumsum(np.concatenate(counts), dtype=np.int64)))
                 self._handle.create_dataset(name, data=data)
+        self._starts = {}
         for name, value in values.items():
             self._handle.create_dataset(name, data=value)
 

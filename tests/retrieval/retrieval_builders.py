@@ -12,7 +12,7 @@ import torch
 
 from backend.retrieval.lists import ListRules, Ranker
 from backend.retrieval.merge import Probing, Scoring, merge
-from backend.retrieval.spill import Visit, places, write_spill
+from backend.retrieval.spill import SpillWriter, Visit, places
 from backend.retrieval.statistics import CodeCollector
 from backend.retrieval.ties import TieOrder
 from backend.sae.codes import SparseCodes
@@ -78,7 +78,7 @@ def build(
     runs = []
     for number, shard in enumerate(shards):
         collector = CodeCollector(features, options.window, options.score)
-        finished = []
+        spill = SpillWriter(folder / f"spill-{number}.h5", options.window > 0)
         for begin in range(0, len(shard), batch_clips):
             batch = shard[begin : begin + batch_clips]
             rows = np.array([row for row, _ in batch], np.int64)
@@ -88,12 +88,11 @@ def build(
             np.add.at(tokens, rows, lengths)
             np.add.at(seen, rows, 1)
             if collector.codes >= run_codes:
-                finished.append(collector.finish())
-        finished.append(collector.finish())
-        path = folder / f"spill-{number}.h5"
+                spill.add(collector.finish())
+        spill.add(collector.finish())
         clip = np.array([row for row, _ in shard], np.int64)
-        write_spill(path, finished, Visit(clip, np.array([len(z) for _, z in shard]), {}), options.window > 0)
-        runs.extend(places(path))
+        spill.finish(Visit(clip, np.array([len(z) for _, z in shard], np.int64)))
+        runs.extend(places(folder / f"spill-{number}.h5"))
     ids = np.arange(n_clips, dtype=np.uint64) if options.ids is None else options.ids
     listed = tokens >= max(1, options.min_tokens)
     rules = ListRules(options.list_length, options.quantiles, options.quantile_clips, options.bins)
