@@ -50,7 +50,7 @@ def process_alive(pid: int, host: str, process_start: float) -> bool | None:
     if host != socket.gethostname():
         return None
     try:
-        return abs(psutil.Process(pid).create_time() - process_start) < SAME_PROCESS_SECONDS
+        return abs(float(psutil.Process(pid).create_time()) - process_start) < SAME_PROCESS_SECONDS
     except psutil.Error:
         return False
 

@@ -175,13 +175,15 @@ def _readable(error: BaseException, root: Path) -> ArdError | None:
     if isinstance(error, ArdError):
         return error
     if isinstance(error, KeyboardInterrupt):
-        return Stopped("stopped at once; the work since the last checkpoint is lost", todo="Run the same command to go on.")
+        return Stopped(
+            "stopped at once; the work since the last checkpoint is lost", todo="Run the same command to go on."
+        )
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return disk_full(Path(error.filename or root))
     if isinstance(error, MemoryError):
         return ArdError(
             "the memory of this machine is used up",
-            todo="Lower extract.batch_clips, train.batch_tokens or retrieve.memory_mb in study.toml, then run it again.",
+            todo="Lower extract.batch_clips, train.batch_tokens or retrieve.memory_mb in study.toml and run again.",
         )
     return None
 

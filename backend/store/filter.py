@@ -206,7 +206,9 @@ class _Evaluation:
 
     def _compare(self, how: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
         if _is_text(left) != _is_text(right):
-            raise ArdError(f"the filter '{self.text}' compares text with a number", todo="Put text in quotes, numbers not.")
+            raise ArdError(
+                f"the filter '{self.text}' compares text with a number", todo="Put text in quotes, numbers not."
+            )
         return how(_array(left), _array(right))
 
     def _contains(self, left: ast.expr, needle: str) -> Any:

@@ -34,7 +34,7 @@ COLUMNS = {
         ("mean / support > 0", [0, 1, 0, 1]),
         ("-mean > 0", [0, 0, 1, 0]),
         ("name ~ 'rain'", [0, 1, 0, 1]),
-        ("support > 10 and name ~ \"rain\"", [0, 0, 0, 1]),
+        ('support > 10 and name ~ "rain"', [0, 0, 0, 1]),
         ("name == 'a ~ b' or name ~ 'SPEECH'", [0, 0, 1, 0]),
         ("status in ['ok', 'dead']", [1, 1, 1, 0]),
         ("status not in ('ok',)", [1, 0, 0, 1]),

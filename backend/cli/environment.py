@@ -1,0 +1,77 @@
+"""Commands about this installation: doctor, demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backend.cli.console import JsonOption, print_json
+
+SIGNS = {"ok": "ok", "warning": "!", "problem": "✘"}
+
+
+def doctor(
+    study: Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="Also examine this study.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Examine this installation, and a study if one is named; say what to do about each problem."""
+    from backend.doctor.checks import examine
+
+    found = []
+    for check in examine(study):
+        found.append(check)
+        if not as_json:
+            print(f"{SIGNS[check.state]:>2}  {check.name}: {check.text}")
+            if check.todo:
+                print(f"      → {check.todo}")
+    problems = sum(check.state == "problem" for check in found)
+    if as_json:
+        print_json({"problems": problems, "checks": [check.plain() for check in found]})
+    else:
+        print(f"\n{problems} problem{'' if problems == 1 else 's'}" if problems else "\nEverything ARD needs is here.")
+    if problems:
+        raise typer.Exit(1)
+
+
+def demo(
+    study: Annotated[Path, typer.Option("--study", help="Where the demo lives; kept for next time.")] = Path(
+        "demo-study"
+    ),
+    gui: Annotated[
+        bool, typer.Option("--gui/--no-gui", help="Open the window at the end, where there is a display.")
+    ] = True,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Other sounds, another random model.")] = 0,
+) -> None:
+    """Run the whole pipeline on sounds made here, with a tiny random model; less than a minute."""
+    from backend.cli.jobs import run_command
+    from backend.demo.report import best_features
+    from backend.demo.study import WARNING, prepare
+    from backend.stages import pipeline
+
+    place = prepare(study, seed)
+    if run_command(place.root, "run", pipeline.run, False):
+        typer.echo("everything is current", err=True)
+    print(best_features(place))
+    print(f"\n{WARNING}")
+    print(f"\nlook further: ard features {study}    ard feature {study} K    ard export {study} --out features.csv")
+    if gui:
+        open_window(study)
+
+
+def open_window(study: Path) -> None:
+    """Start the desktop in a process of its own; says why not where it cannot be."""
+    import importlib.util
+    import os
+    import subprocess
+    import sys
+
+    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform != "linux"
+    if not display or importlib.util.find_spec("ard_gui.app") is None:
+        typer.echo("no display here; on a desktop the window would open now (--no-gui leaves it out)", err=True)
+        return
+    subprocess.Popen([sys.executable, "-P", "-m", "ard_gui.app", str(study)], start_new_session=True)
+
+
+COMMANDS = (doctor, demo)

@@ -1,0 +1,110 @@
+"""Commands that bring things in and out: import-whisper, build-corpus, import-sae, export-sae."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backend.cli.console import open_study
+from backend.errors import ArdError
+
+
+def import_whisper(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="CTranslate2 folder (model.bin, config.json).")],
+    target: Annotated[Path, typer.Argument(metavar="DST", help="Hugging Face folder to write.")],
+) -> None:
+    """Turn a CTranslate2 Whisper folder into one that transformers loads; no network is needed."""
+    from backend.targets.convert_whisper import import_whisper as convert
+
+    typer.echo(f"{convert(source, target)} is ready: ard new DIR --model {target} --audio FOLDER")
+
+
+def build_corpus(
+    paths: Annotated[list[Path], typer.Argument(metavar="ROOT... OUT", help="Unpacked packages, then the manifest.")],
+    fetch: Annotated[bool, typer.Option("--fetch", help="First download the packages into the first ROOT.")] = False,
+    per_label: Annotated[int, typer.Option("--per-label", min=0, help="Most clips of a label; 0 for all.")] = 0,
+) -> None:
+    """Build the labelled manifest of real recordings that the walkthrough uses."""
+    from backend.audio.corpus import build_corpus as build
+
+    *roots, out = paths
+    if not roots:
+        raise typer.BadParameter("name at least one folder of unpacked packages, then the manifest to write")
+    if fetch:
+        from backend.audio.packages import fetch_packages
+
+        fetch_packages([], roots[0])
+    typer.echo(f"{build(roots, out, per_label=per_label)}")
+
+
+def import_sae(
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="Study with activations of the SAE's layer.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SRC", help="dictionary_learning, SAELens or sparsify file or folder.")
+    ],
+    layer: Annotated[str, typer.Option("--layer", help="The study's layer that it reads, 0-based, e.g. encoder.11.")],
+    name: Annotated[str, typer.Option("--name", help="Its id in the study; else layer and name of the folder.")] = "",
+    format_: Annotated[str, typer.Option("--format", help="auto, dictionary_learning, saelens or sparsify.")] = "auto",
+    architecture: Annotated[str, typer.Option("--architecture", help="Where the file does not say.")] = "",
+    k: Annotated[int, typer.Option("--k", min=0, help="Where the file does not say.")] = 0,
+) -> None:
+    """Bring a published SAE into a study; it is verified on the study's own activations first."""
+    from backend.sae.formats.exchange import activation_sample
+    from backend.sae.formats.exchange import import_sae as bring
+    from backend.stages.pipeline import stage
+    from backend.store.activations import ActivationStore
+    from backend.study.configuration import load_settings
+
+    place = open_study(study)
+    products = stage("extract").products(place, load_settings(place.toml))
+    found = [one for one in products if one.name == layer and one.state == "finished"]
+    if not found:
+        known = ", ".join(one.name for one in products if one.state == "finished") or "none yet"
+        raise ArdError(
+            f"this study has no activations of layer '{layer}' (there are: {known})",
+            path=place.root,
+            todo="Name that layer in model.layers of study.toml and run: ard extract",
+        )
+    sae_id = name or f"{layer}-{source.resolve().stem}"
+    folder = place.inside(place.root / "saes" / sae_id)
+    if folder.exists():
+        raise ArdError(f"there is an SAE '{sae_id}' already", path=folder, todo="Give it another --name.")
+    store = ActivationStore(found[0].manifest.parent)
+    x, lengths = activation_sample(store)
+    verification = bring(
+        source, folder, x, layer=layer, clip_lengths=lengths, activations_fingerprint=store.fingerprint,
+        format=format_, architecture=architecture or None, k=k or None,
+    )  # fmt: skip
+    chosen = verification.chosen
+    typer.echo(
+        f"{sae_id}: FVU {chosen.fvu:.4f}, L0 {chosen.l0:.1f} on {len(x)} tokens "
+        f"(bias {chosen.bias_mode}, scaling {chosen.input_scaling})"
+    )
+    for text in verification.warnings:
+        typer.echo(f"warning: {text}", err=True)
+
+
+def export_sae(
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="Study folder.")],
+    sae: Annotated[str, typer.Argument(metavar="SAE", help="Id of the SAE.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write.")],
+    format_: Annotated[str, typer.Option("--format", help="dictionary_learning, saelens or sparsify.")],
+) -> None:
+    """Write an SAE of the study in another library's layout."""
+    from backend.sae.files import load_sae
+    from backend.sae.formats.exchange import export_sae as write
+    from backend.study.manifest import read_manifest
+
+    place = open_study(study)
+    if sae not in place.sae_ids():
+        known = ", ".join(place.sae_ids()) or "none yet"
+        raise ArdError(f"there is no finished SAE '{sae}' (there are: {known})", path=place.root)
+    layer = str(read_manifest(place.sae(sae) / "manifest.json")["settings"].get("layer", ""))
+    number = layer.rpartition(".")[2]
+    write(load_sae(place.sae(sae)), format_, out, layer=int(number) if number.isdecimal() else None)
+    typer.echo(f"{sae} written to {out} as {format_}")
+
+
+COMMANDS = (import_whisper, build_corpus, import_sae, export_sae)
