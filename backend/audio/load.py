@@ -27,8 +27,8 @@ QUALITY = "HQ"
 RESAMPLER = f"soxr {soxr.__version__} {QUALITY}"
 """Name of the resampler, for manifests (A-02): band-limited, linear phase."""
 
-BLOCK = 1 << 18
-"""Frames decoded at once, so that many channels at a high rate need little memory."""
+BLOCK = 1 << 15
+"""Frames decoded at once: many channels at a high rate need little memory, and damage is located."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,9 @@ class _Decoder:
                 yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
         except (soundfile.LibsndfileError, RuntimeError) as error:
             reason = getattr(error, "error_string", str(error)).rstrip(".")
+            place = f"between {done / self.rate:.2f} s and {(done + BLOCK) / self.rate:.2f} s"
             raise ArdError(
-                f"the audio is damaged after {done / self.rate:.2f} s: {reason}",
+                f"the audio is damaged {place}: {reason}",
                 path=self.path,
                 todo="Replace the file, or leave it out.",
             ) from error
