@@ -15,10 +15,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-import soundfile
 from safetensors.numpy import load_file
 
 from builders.tiny_models import tiny_whisper
+from builders.tiny_study import recordings
 
 STAGES = ("extract", "train", "retrieve")
 CHANGES = (
@@ -44,24 +44,6 @@ def quiet_threads() -> dict[str, str]:
 def run(*words: str) -> None:
     done = subprocess.run(ard(*words), env=quiet_threads(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def recordings(folder: Path) -> Path:
-    """Sixty short sounds of three kinds, written as real files."""
-    generator = np.random.default_rng(1)
-    for number in range(60):
-        t = np.arange(int(16000 * generator.uniform(0.4, 2.0))) / 16000
-        kind = number % 3
-        if kind == 0:
-            x = np.sin(2 * np.pi * generator.uniform(200, 2000) * t)
-        elif kind == 1:
-            x = generator.standard_normal(len(t)) * 0.3
-        else:
-            x = np.sin(2 * np.pi * 40 * t**2 * generator.uniform(2, 20)) * (np.sin(2 * np.pi * 4 * t) > 0)
-        path = folder / ("tone", "noise", "pulse")[kind] / f"{number:02d}.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, 0.5 * x, 16000)
-    return folder
 
 
 def new_study(folder: Path, model: Path, audio: Path) -> Path:
@@ -136,7 +118,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path
     base = tmp_path_factory.mktemp("kills")
     model = base / "model"
     tiny_whisper(model)
-    audio = recordings(base / "audio")
+    audio = recordings(base / "audio", count=60)
     study = new_study(base / "undisturbed", model, audio)
     run("run", str(study))
     return model, audio, study
