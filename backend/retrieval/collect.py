@@ -184,7 +184,10 @@ class FeatureCollection(Collection):
         self._writer.add(run)
 
     def _sums(self) -> dict[str, Any]:
-        return {"quality": self._quality.sums.cpu().numpy(), "l0_max": self._quality.l0_max.cpu().numpy()[None]}
+        return {
+            "quality": self._quality.sums.cpu().numpy().copy(),
+            "l0_max": self._quality.l0_max.cpu().numpy().reshape(1).copy(),
+        }
 
     def _commit(self, shard: str, visit: Visit) -> None:
         self._put(self._codes.finish())

@@ -35,7 +35,7 @@ def random_clips(draw: np.random.Generator, clips: int, features: int, keep: flo
     return out
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 2**31 - 1),
     shards=st.integers(1, 7),
@@ -61,7 +61,7 @@ def test_one_shard_and_seven_shuffled_shards_give_the_same_file(
         assert value.tobytes() == found[name].tobytes(), name
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**31 - 1), exact=st.booleans())
 def test_clips_cut_between_shards_add_up(seed: int, exact: bool) -> None:
     draw = np.random.default_rng(seed)
