@@ -57,6 +57,9 @@ def load_waves(clip: Clip, settings: ClipsSection, rate: int, window_seconds: fl
     window_seconds : float
         The model's longest input (infinity for none). Only the parts that are returned are decoded.
 
+    The length of an MP3 file without a Xing header is an estimate from its size: chunks that turn out
+    to lie behind its end are left away, and "center" is the middle of the estimate.
+
     Returns
     -------
     list of Wave
@@ -72,9 +75,11 @@ def load_waves(clip: Clip, settings: ClipsSection, rate: int, window_seconds: fl
         first, last = _range(clip, source)
         parts = spans((last - first) / source.rate, window_seconds, settings.crop)
         whole = len(parts) == 1 and parts[0][1] - parts[0][0] >= (last - first) / source.rate
-        waves = []
+        waves: list[Wave] = []
         for start, end in parts:
-            samples = _read(clip, source, first, last, start, end, rate)
+            samples = _read(source, first, last, start, end, rate, required=not waves)
+            if not len(samples) and waves:
+                break
             if math.isfinite(window_seconds):
                 samples = samples[: round(window_seconds * rate)]
             waves.append(Wave(lengthen(samples, rate, settings.short) if whole else samples, start))
@@ -97,7 +102,7 @@ def load_wave(clip: Clip, rate: int, *, start: float = 0.0, seconds: float = mat
     """
     with _decoder(clip) as source:
         first, last = _range(clip, source)
-        return _read(clip, source, first, last, start, start + seconds, rate)
+        return _read(source, first, last, start, start + seconds, rate, required=True)
 
 
 class _Decoder:
@@ -175,12 +180,12 @@ def _range(clip: Clip, source: _Decoder) -> tuple[int, int]:
     return first, last
 
 
-def _read(clip: Clip, source: _Decoder, first: int, last: int, start: float, end: float, rate: int) -> Audio:
+def _read(source: _Decoder, first: int, last: int, start: float, end: float, rate: int, *, required: bool) -> Audio:
     begin = first + round(start * source.rate)
     stop = last if math.isinf(end) else min(last, first + round(end * source.rate))
     blocks = list(source.blocks(begin, stop)) if stop > begin else []
     samples = np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
-    if stop > begin and not len(samples):
+    if required and stop > begin and not len(samples):
         raise ArdError(
             "the file ends before the part that is asked for; it seems to be cut off",
             path=source.path,

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from backend.audio.taxonomy import taxonomy
 from backend.errors import ArdError
@@ -51,16 +52,14 @@ def unpack(archive: Path, target: Path) -> None:
 
 
 def _download(name: str, folder: Path) -> Path:
-    place = folder / f".{name}.download"
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir()
-    _call(["apt-get", "download", name], place, "If the package is unknown, refresh the lists: apt-get update")
-    found = sorted(place.glob("*.deb"))
-    if not found:
-        raise ArdError(f"apt-get downloaded nothing for {name}", path=place)
-    archive = found[0].replace(folder / f".{name}.deb")
-    shutil.rmtree(place, ignore_errors=True)
-    return archive
+    with TemporaryDirectory(prefix=".download-", dir=folder) as place:
+        _call(
+            ["apt-get", "download", name], Path(place), "If the package is unknown, refresh the lists: apt-get update"
+        )
+        found = sorted(Path(place).glob("*.deb"))
+        if not found:
+            raise ArdError(f"apt-get downloaded nothing for {name}", path=place)
+        return found[0].replace(folder / f".{name}.deb")
 
 
 def _call(command: list[str], place: Path, todo: str) -> None:

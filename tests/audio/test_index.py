@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -278,3 +280,13 @@ def test_the_cache_reads_a_file_again_only_when_size_or_time_changed(tmp_path: P
     assert FileCache(tmp_path / "cache.json").probe(sounds, "a.wav") == before
     os.utime(sounds / "a.wav", ns=(1, 1))
     assert FileCache(tmp_path / "cache.json").probe(sounds, "a.wav").hash != before.hash
+
+
+def test_audio_and_index_need_no_model_library() -> None:
+    modules = "backend.stages.index, backend.audio.load, backend.audio.corpus, backend.audio.packages"
+    adapters = "[DATASETS.get(name) for name in DATASETS]"
+    code = f"import sys, {modules}; from backend.audio.datasets.base import DATASETS; {adapters}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert "soundfile" in loaded
+    assert not loaded & {"torch", "transformers", "scipy", "pyarrow", "ard_gui"}

@@ -297,6 +297,22 @@ def test_a_clip_in_the_lost_half_of_an_mp3_is_refused(tmp_path: Path) -> None:
         load_waves(clip_of(path, start=4.0), ClipsSection(), 16000, 30.0)
 
 
+def test_an_mp3_whose_length_is_only_estimated_loses_no_clip(tmp_path: Path) -> None:
+    how = {"format": "MP3", "bitrate_mode": "CONSTANT", "compression_level": 0.9}
+    data = put(tmp_path / "a.mp3", noise(4.0, 16000), **how).read_bytes()
+    first_sound = data.index(data[:2], 4)  # behind the frame that holds the Xing header
+    tag = b"ID3\x03\x00\x00" + bytes([0, 0, 64, 0]) + bytes(8192)
+    path = tmp_path / "b.mp3"
+    path.write_bytes(tag + data[first_sound:])
+    estimate = soundfile.info(path).duration
+    waves = load_waves(clip_of(path), ClipsSection(crop="chunk"), 16000, 1.0)
+    real = sum(len(wave.samples) for wave in waves) / 16000
+    assert real == pytest.approx(4.0, abs=0.2)
+    assert estimate > math.ceil(real)  # by the estimate there would be one more chunk
+    with pytest.raises(ArdError, match="seems to be cut off"):
+        load_wave(clip_of(path), 16000, start=real + 0.1)
+
+
 def test_one_sample_is_one_sample_and_no_error(tmp_path: Path) -> None:
     path = put(tmp_path / "a.wav", np.array([0.25], "f4"))
     (wave,) = load_waves(clip_of(path), ClipsSection(), 16000, 30.0)
