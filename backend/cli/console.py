@@ -36,7 +36,9 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
     from rich.table import Table
 
     body = [[shown(cell) for cell in row] for row in rows]
-    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    if title:
+        print(title)
+    grid = Table(box=None, pad_edge=False, header_style="bold")
     for number, name in enumerate(columns):
         numeric = bool(body) and all(_looks_numeric(row[number]) for row in body)
         grid.add_column(name, justify="right" if numeric else "left", overflow="fold")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Annotated, Any
 import typer
 
 from backend.cli.console import HERE, StudyArgument, duration
+from backend.errors import ArdError
 from backend.jobs.events import Event
 from backend.jobs.job import Job
 from backend.study.folder import Study
 from backend.study.settings import Settings
 
+DISTRIBUTED = ("extract", "train")
 EventsOption = Annotated[bool, typer.Option("--events", help="Print the event protocol (JSON lines) instead.")]
 
 
@@ -38,9 +41,20 @@ def retrieve(study: StudyArgument = HERE, events: EventsOption = False) -> None:
     run_stage(study, "retrieve", events)
 
 
-def sweep(study: StudyArgument = HERE, events: EventsOption = False) -> None:
+def sweep(
+    study: StudyArgument = HERE,
+    expansion: Annotated[list[int] | None, typer.Option("--expansion", help="D/d; repeatable.")] = None,
+    k: Annotated[list[int] | None, typer.Option("--k", help="Active features per token; repeatable.")] = None,
+    events: EventsOption = False,
+) -> None:
     """Train the grid of sparsities and sizes and write its curves (S-13)."""
-    run_stage(study, "sweep", events)
+
+    def work(study: Study, settings: Settings, job: Job) -> None:
+        from backend.stages import sweep as stage
+
+        stage.run(study, settings, job, expansion=expansion or (), k=k or ())
+
+    run_command(study, "sweep", work, events)
 
 
 def run(study: StudyArgument = HERE, events: EventsOption = False) -> None:
@@ -69,6 +83,11 @@ def run_command(folder: Path, command: str, work: Callable[[Study, Settings, Job
     from backend.study.configuration import load_settings
     from backend.study.settings import plain
 
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and command not in DISTRIBUTED:
+        raise ArdError(
+            f"ard {command} works in one process",
+            todo=f"Use torchrun for {' and '.join(f'ard {name}' for name in DISTRIBUTED)} only.",
+        )
     study = Study.open(folder)
     settings = load_settings(study.toml)
     started: list[str] = []

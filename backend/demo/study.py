@@ -13,7 +13,7 @@ WARNING = (
     "Note: this model's weights are random. The features above show what its mel front end lets through "
     "(pitch, bandwidth, rhythm), not concepts that a model has learnt; a trained model finds those."
 )
-CHANGES = ("study.seed={seed}", "sae.seeds=[{seed}]", "train.steps=600", "retrieve.raw_units=true")
+CHANGES = ("study.seed={seed}", "sae.seeds=[{seed}]", "train.steps=500", "retrieve.raw_units=true")
 
 
 def prepare(folder: Path, seed: int) -> Study:
