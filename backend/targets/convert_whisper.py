@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from backend.errors import ArdError
-from backend.study.atomic import sync_folder
+from backend.study.atomic import disk_full, sync_folder
 from backend.targets.ct2_format import Variables, read_variables
+from backend.targets.load import be_quiet
 
 NEEDED = ("model.bin", "config.json", "tokenizer.json")
 MULTILINGUAL_VOCABULARY = 51865
@@ -55,6 +56,10 @@ def import_whisper(source: Path, target: Path) -> Path:
             target.rmdir()
         os.replace(temporary, target)
         sync_folder(target.parent)
+    except Exception as error:  # safetensors wraps the system's error in its own kind
+        if "No space left" in str(error):
+            raise disk_full(target) from error
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return target
@@ -80,6 +85,7 @@ def _write(variables: Variables, settings: dict[str, Any], tokenizer_file: Path,
         WhisperTokenizerFast,
     )
 
+    be_quiet()
     try:
         tokenizer = WhisperTokenizerFast(tokenizer_file=str(tokenizer_file))
     except Exception as error:  # the tokenizers library raises bare Exception for a damaged file

@@ -74,14 +74,19 @@ def pretrained(model_class: Any, section: ModelSection, device: torch.device) ->
 
 def from_pretrained(thing: Any, identity: ModelIdentity, section: ModelSection, **values: Any) -> Any:
     """`thing.from_pretrained` of a folder or of one commit on the hub, quietly unless the user asked otherwise."""
-    from transformers.utils import logging
-
-    if "TRANSFORMERS_VERBOSITY" not in os.environ:
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
+    be_quiet()
     return thing.from_pretrained(
         identity.source,
         revision=identity.revision or "main",
         local_files_only=identity.is_local or section.local_files_only,
         **values,
     )
+
+
+def be_quiet() -> None:
+    """Keep the library's notes and progress bars out of ARD's own output, unless the user asked for them."""
+    from transformers.utils import logging
+
+    if "TRANSFORMERS_VERBOSITY" not in os.environ:
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()

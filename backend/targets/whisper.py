@@ -52,6 +52,12 @@ class Whisper(HuggingFaceTarget):
         named = getattr(model.generation_config, "alignment_heads", None)
         self._heads = alignment_heads(named, config.decoder_layers, config.decoder_attention_heads)
 
+    @property
+    def _greedy(self) -> dict[str, Any]:
+        """Greedy transcription; models of many languages detect theirs and must be told the task."""
+        many = bool(getattr(self.model.generation_config, "is_multilingual", False))
+        return {"do_sample": False, "num_beams": 1, **({"task": "transcribe"} if many else {})}
+
     @classmethod
     def load(cls, section: ModelSection, device: torch.device) -> Target:
         from transformers import WhisperForConditionalGeneration, WhisperProcessor
@@ -145,9 +151,7 @@ class Whisper(HuggingFaceTarget):
 
         handle = self.model.get_decoder().register_forward_pre_hook(see, with_kwargs=True)
         try:
-            sequences = self.model.generate(
-                encoder_outputs=encoded, do_sample=False, num_beams=1, return_timestamps=False
-            )
+            sequences = self.model.generate(encoder_outputs=encoded, return_timestamps=False, **self._greedy)
         finally:
             handle.remove()
         # language detection asks with one token, decoding steps with one: the prompt is the first longest call
@@ -206,7 +210,7 @@ class Whisper(HuggingFaceTarget):
         # four tokens of task and language; a longer request is bounded by the decoder's own length
         if max_new_tokens + len(values.get("prompt_ids", [])) + 4 <= int(self.model.config.max_target_positions):
             values["max_new_tokens"] = max_new_tokens
-        ids = self.model.generate(self._features([wave]), do_sample=False, num_beams=1, **values)
+        ids = self.model.generate(self._features([wave]), **self._greedy, **values)
         end = int(self.model.generation_config.eos_token_id)
         text = [i for i in ids[0].tolist() if i < end]
         return str(self.processor.decode(text, skip_special_tokens=True)).strip()

@@ -36,7 +36,7 @@ from transformers.utils import logging
 logging.disable_progress_bar()
 
 WHISPER_SPECIAL = (
-    "<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|translate|>", "<|transcribe|>",
+    "<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|fr|>", "<|translate|>", "<|transcribe|>",
     "<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>",
 )  # fmt: skip
 QWEN_SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>")
@@ -55,9 +55,16 @@ def byte_level_tokenizer(path: Path, special: tuple[str, ...]) -> Path:
 
 
 def tiny_whisper(
-    folder: Path, *, window_seconds: int = 10, width: int = 16, layers: int = 3, decoder_layers: int = 2, seed: int = 0
+    folder: Path,
+    *,
+    window_seconds: int = 10,
+    width: int = 16,
+    layers: int = 3,
+    decoder_layers: int = 2,
+    seed: int = 0,
+    multilingual: bool = False,
 ) -> Path:
-    """A WhisperForConditionalGeneration (English only): `layers` encoder blocks, 50 frames a second."""
+    """A WhisperForConditionalGeneration: `layers` encoder blocks, 50 frames a second; English only unless asked."""
     times = tuple(f"<|{i * 0.02:.2f}|>" for i in range(window_seconds * 50 + 1))
     file = byte_level_tokenizer(folder / "tokenizer.json", WHISPER_SPECIAL + times)
     tokenizer = WhisperTokenizerFast(tokenizer_file=str(file))
@@ -74,10 +81,13 @@ def tiny_whisper(
     model.generation_config = GenerationConfig(
         bos_token_id=end, eos_token_id=end, pad_token_id=end, decoder_start_token_id=start, max_length=24,
         suppress_tokens=list(range(end + 1, len(tokenizer))), begin_suppress_tokens=[end],
-        alignment_heads=[[decoder_layers - 1, 0], [decoder_layers - 1, 1]], is_multilingual=False,
+        alignment_heads=[[decoder_layers - 1, 0], [decoder_layers - 1, 1]], is_multilingual=multilingual,
         no_timestamps_token_id=ids["<|notimestamps|>"], prev_sot_token_id=ids["<|startofprev|>"],
         max_initial_timestamp_index=50, return_timestamps=False,
     )  # fmt: skip
+    if multilingual:
+        model.generation_config.lang_to_id = {name: ids[name] for name in ("<|en|>", "<|fr|>")}
+        model.generation_config.task_to_id = {name: ids[f"<|{name}|>"] for name in ("transcribe", "translate")}
     model.save_pretrained(folder)
     extractor = WhisperFeatureExtractor(feature_size=80, chunk_length=window_seconds)
     WhisperProcessor(feature_extractor=extractor, tokenizer=tokenizer).save_pretrained(folder)

@@ -81,3 +81,19 @@ def test_a_folder_with_files_is_never_overwritten(models: dict[str, Path], tmp_p
     with pytest.raises(ArdError, match="not empty"):
         import_whisper(source, tmp_path / "hf")
     assert (tmp_path / "hf" / "mine.txt").read_text() == "keep"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_said_to_be_full(
+    models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import WhisperForConditionalGeneration
+
+    def fill(self: object, folder: Path) -> None:
+        with open("/dev/full", "wb") as full:
+            full.write(b"x")
+
+    monkeypatch.setattr(WhisperForConditionalGeneration, "save_pretrained", fill)
+    with pytest.raises(ArdError, match="the disk is full"):
+        import_whisper(ct2_whisper(models["whisper"], tmp_path / "ct2"), tmp_path / "hf")
+    assert [path.name for path in tmp_path.iterdir()] == ["ct2"]

@@ -11,11 +11,13 @@ import torch
 
 from backend.study.settings import ModelSection
 from backend.targets.alignment import cross_attention
+from backend.targets.check import check_target
 from backend.targets.load import load_target
 from backend.targets.whisper import Whisper
 from builders.tiny_models import tiny_whisper
 
 RATE = 16000
+PROMPT = ("startoftranscript", "transcribe", "notimestamps")
 
 
 def load(folder: Path, **settings: Any) -> Whisper:
@@ -98,7 +100,7 @@ def test_cross_attention_equals_that_of_the_eager_model(
     from transformers import WhisperForConditionalGeneration
 
     eager = WhisperForConditionalGeneration.from_pretrained(models["whisper"], attn_implementation="eager").eval()
-    ids = torch.tensor([[257, 264, 10, 20, 30]])
+    ids = torch.tensor([[257, 265, 10, 20, 30]])
     with torch.no_grad():
         out = eager(inputs(target, noise), decoder_input_ids=ids, output_attentions=True, output_hidden_states=True)
         block = eager.get_decoder().layers[0]
@@ -139,3 +141,15 @@ def test_an_empty_clip_has_no_positions_in_either_stack(target: Whisper) -> None
     (one,) = target.encode([np.zeros(0, np.float32)], ["encoder.0", "decoder.0"])
     assert one.x["encoder.0"].shape == (0, 16)
     assert one.x["decoder.0"].shape == (0, 16)
+
+
+def test_a_multilingual_model_reads_its_text_behind_language_and_task(tmp_path: Path) -> None:
+    target = load(tiny_whisper(tmp_path, multilingual=True))
+    waves = [(0.1 * np.random.default_rng(i).standard_normal(RATE * (i + 1))).astype(np.float32) for i in range(3)]
+    assert check_target(target, waves) == []
+    ids = {name: target.processor.tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in PROMPT}
+    features = target._features(waves)
+    spoken = target._transcribe(target.model.get_encoder()(features))
+    for wave, prompt in zip(waves, spoken.prompt, strict=True):
+        language = int(target.model.detect_language(inputs(target, wave))[0])
+        assert prompt == [ids["startoftranscript"], language, ids["transcribe"], ids["notimestamps"]]
