@@ -140,7 +140,11 @@ class Ranker:
             threshold = np.partition(scores, length - 1)[length - 1]
             near = scores <= threshold
             clips, scores = clips[near], scores[near]
-        chosen = np.lexsort((clips, self.order.keys(feature, clips), scores))[:length]
+        order = np.argsort(scores)
+        ranked = scores[order]
+        if (ranked[1:] == ranked[:-1]).any():
+            order = np.lexsort((clips, self.order.keys(feature, clips), scores))
+        chosen = order[:length]
         return clips[chosen], scores[chosen]
 
     def _quantiles(self, feature: int, clips: Int64, scores: Float64) -> tuple[list[Int64], list[Float64]]:
@@ -154,18 +158,14 @@ class Ranker:
             return [np.empty(0, np.int64)] * parts, [np.empty(0)] * parts
         last = [-(-len(scores) * j // parts) - 1 for j in range(1, parts)]
         part = np.searchsorted(np.sort(scores)[last], scores, side="left")
-        keys = self.order.keys(feature, clips)
-        chosen, values = [], []
-        for number in range(parts):
-            mine = np.flatnonzero(part == number)
-            if len(mine) > keep:
-                limit = np.partition(keys[mine], keep - 1)[keep - 1]
-                mine = mine[keys[mine] <= limit]
-                mine = mine[np.lexsort((clips[mine], keys[mine]))[:keep]]
-            mine = mine[np.lexsort((clips[mine], keys[mine], -scores[mine]))]
-            chosen.append(clips[mine])
-            values.append(scores[mine])
-        return chosen, values
+        drawn = np.lexsort((clips, self.order.keys(feature, clips), part))
+        part = part[drawn]
+        place = np.arange(len(part)) - np.searchsorted(part, part)
+        drawn, part = drawn[place < keep], part[place < keep]
+        clips, scores = clips[drawn], scores[drawn]
+        cuts = np.searchsorted(part, np.arange(1, parts))
+        order = np.lexsort((-scores, part))  # stable: equal scores stay in the order they were drawn
+        return np.split(clips[order], cuts), np.split(scores[order], cuts)
 
 
 def histogram(scores: Float64, upper: float, bins: int) -> Int64:

@@ -71,7 +71,7 @@ class RunPlace:
         with hdf.open_read(self.path, kind=KIND, version=VERSION) as handle:
             group = handle[f"run-{self.number}"]
             first, last = group["code_start"][low], group["code_start"][high]
-            return group["token"][first:last], group["value"][first:last]
+            return group["token"][first:last].astype(np.int32), group["value"][first:last]
 
 
 class SpillWriter:
@@ -93,7 +93,7 @@ class SpillWriter:
         group = self._handle.create_group(f"run-{self._runs}")
         for column in fields(run):
             if self._window or column.name not in WINDOW:
-                group.create_dataset(column.name, data=getattr(run, column.name))
+                group.create_dataset(column.name, data=getattr(run, column.name), dtype=_stored(run, column.name))
         codes = np.concatenate(([0], np.cumsum(run.entries, dtype=np.int64)))
         group.create_dataset("code_start", data=codes[run.start])
         self._runs += 1
@@ -108,6 +108,12 @@ class SpillWriter:
         given_up = RuntimeError("the shard was not finished")
         with suppress(RuntimeError):
             self._context.__exit__(RuntimeError, given_up, None)
+
+
+def _stored(run: PairRun, name: str) -> Any:
+    """The dtype of a column on disk: token indices take half the room in clips of usual length."""
+    column = getattr(run, name)
+    return np.uint16 if name == "token" and (not len(column) or column.max() < 2**16) else column.dtype
 
 
 def write_visit(handle: h5py.File, visit: Visit) -> None:

@@ -45,7 +45,17 @@ def tie_key(seed: int, feature: int, clip_ids: UInt64) -> UInt64:
     clip_ids : array [n], uint64
         i of each clip: `ClipTable.tie_ids` in a study, small numbers in the oracles.
     """
-    return splitmix64(np.asarray(clip_ids, dtype=np.uint64) ^ splitmix64((seed << 32) + feature))
+    z = np.asarray(clip_ids, dtype=np.uint64) ^ _start(seed, feature)
+    _mix(z, np.empty_like(z))
+    return z
+
+
+def _start(seed: int, feature: int) -> np.uint64:
+    """splitmix64(seed·2³² + k) in plain integers: an array of one element would cost ten times as much."""
+    z = ((seed << 32) + feature + int(GAMMA)) % ALL
+    z = ((z ^ (z >> 30)) * int(FIRST)) % ALL
+    z = ((z ^ (z >> 27)) * int(SECOND)) % ALL
+    return np.uint64(z ^ (z >> 31))
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,7 @@ class TieOrder:
         """Rows of `among` whose key is under `limit`, and those keys."""
         if limit is None:
             return among, self.keys(feature, among)
-        start = splitmix64((self.seed << 32) + feature)
+        start = _start(self.seed, feature)
         whole = len(among) == len(self.clip_ids)
         z, scratch = np.empty(BLOCK, np.uint64), np.empty(BLOCK, np.uint64)
         rows, keys = [], []

@@ -32,7 +32,7 @@ COLUMNS = {
 }
 PAIRS = {"clip": "i4", "sum": "f8", "count": "i4", "max": "f4"}
 RAW_PAIRS = {"positive_sum": "f8", "negative_sum": "f8", "positive_count": "i4", "negative_count": "i4"}
-CHUNK = 16384
+CHUNK = {"traces": 4096, "pairs": 16384}
 Int = npt.NDArray[np.int64]
 Float = npt.NDArray[np.float64]
 
@@ -285,7 +285,9 @@ class RetrievalWriter:
 
     def _growing(self, group: str, columns: dict[str, str]) -> None:
         for name, dtype in columns.items():
-            self._handle.create_dataset(f"{group}/{name}", shape=(0,), maxshape=(None,), chunks=(CHUNK,), dtype=dtype)
+            self._handle.create_dataset(
+                f"{group}/{name}", shape=(0,), maxshape=(None,), chunks=(CHUNK[group],), dtype=dtype
+            )
 
     def _append(self, group: str, columns: dict[str, npt.NDArray[Any]]) -> None:
         for name, rows in columns.items():
