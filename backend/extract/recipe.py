@@ -66,6 +66,8 @@ def _recipe(layer: str, identity: ModelIdentity, settings: Settings, inputs: dic
         "storage": extract.storage,
         "batch_clips": extract.batch_clips,
     }
+    if layer.startswith("decoder"):
+        values["model"]["transcript_tokens"] = model.transcript_tokens
     if extract.storage == "cache":
         values |= {"dtype": extract.dtype, "shard_tokens": extract.shard_tokens}
     else:

@@ -42,6 +42,9 @@ class ModelSection(Section):
     tokens: Literal["audio", "prompt", "all"] = Field(
         "audio", description="Positions that are read: audio tokens, prompt tokens, or all of them (A-06)."
     )
+    transcript_tokens: int = Field(
+        224, ge=1, description="Whisper decoder layers: longest transcript of a window, in tokens."
+    )
     frames: Literal["valid", "all"] = Field(
         "valid", description="Encoders that pad: keep frames that start inside the real audio, or all (S-04)."
     )

@@ -58,6 +58,12 @@ class Whisper(HuggingFaceTarget):
         many = bool(getattr(self.model.generation_config, "is_multilingual", False))
         return {"do_sample": False, "num_beams": 1, **({"task": "transcribe"} if many else {})}
 
+    def _limit(self, max_new_tokens: int, given: int = 0) -> dict[str, int]:
+        """At most `max_new_tokens` after `given` ones; a request beyond the decoder's own length is left to it."""
+        # four tokens say start, language, task and no timestamps
+        fits = max_new_tokens + given + 4 <= int(self.model.config.max_target_positions)
+        return {"max_new_tokens": max_new_tokens} if fits else {}
+
     @classmethod
     def load(cls, section: ModelSection, device: torch.device) -> Target:
         from transformers import WhisperForConditionalGeneration, WhisperProcessor
@@ -150,8 +156,10 @@ class Whisper(HuggingFaceTarget):
                 calls.append(ids.detach().cpu())
 
         handle = self.model.get_decoder().register_forward_pre_hook(see, with_kwargs=True)
+        # sounds that are no speech make Whisper repeat itself until it is stopped
+        wanted = {**self._greedy, **self._limit(self.section.transcript_tokens)}
         try:
-            sequences = self.model.generate(encoder_outputs=encoded, return_timestamps=False, **self._greedy)
+            sequences = self.model.generate(encoder_outputs=encoded, return_timestamps=False, **wanted)
         finally:
             handle.remove()
         # language detection asks with one token, decoding steps with one: the prompt is the first longest call
@@ -207,9 +215,7 @@ class Whisper(HuggingFaceTarget):
         values: dict[str, Any] = {}
         if prompt:
             values["prompt_ids"] = self.processor.get_prompt_ids(prompt, return_tensors="pt").to(self.device)
-        # four tokens of task and language; a longer request is bounded by the decoder's own length
-        if max_new_tokens + len(values.get("prompt_ids", [])) + 4 <= int(self.model.config.max_target_positions):
-            values["max_new_tokens"] = max_new_tokens
+        values |= self._limit(max_new_tokens, len(values.get("prompt_ids", [])))
         ids = self.model.generate(self._features([wave]), **self._greedy, **values)
         end = int(self.model.generation_config.eos_token_id)
         text = [i for i in ids[0].tolist() if i < end]

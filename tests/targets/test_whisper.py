@@ -153,3 +153,8 @@ def test_a_multilingual_model_reads_its_text_behind_language_and_task(tmp_path: 
     for wave, prompt in zip(waves, spoken.prompt, strict=True):
         language = int(target.model.detect_language(inputs(target, wave))[0])
         assert prompt == [ids["startoftranscript"], language, ids["transcribe"], ids["notimestamps"]]
+
+
+def test_a_transcript_is_no_longer_than_the_setting_allows(models: dict[str, Path], noise: np.ndarray) -> None:
+    (one,) = load(models["whisper"], transcript_tokens=3).encode([noise], ["decoder.0"])
+    assert len(one.x["decoder.0"]) == 3
