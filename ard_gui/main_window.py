@@ -76,7 +76,7 @@ class MainWindow(QMainWindow):
         self.table.setAlternatingRowColors(True)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
-        self.table.horizontalHeader().setDefaultSectionSize(92)
+        self.table.horizontalHeader().setDefaultSectionSize(86)
         self.table.selectionModel().currentRowChanged.connect(self._row_changed)
         self.filter.setPlaceholderText('Filter, e.g. support > 20 and status == "ok"')
         self.filter.setAccessibleName("Filter")
@@ -98,7 +98,7 @@ class MainWindow(QMainWindow):
         splitter = QSplitter()
         splitter.addWidget(left)
         splitter.addWidget(self.page)
-        splitter.setSizes([620, 660])
+        splitter.setSizes([730, 550])
         self.setCentralWidget(splitter)
         self.note.setText("No study open. File › Open study …")
 

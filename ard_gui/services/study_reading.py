@@ -41,6 +41,7 @@ class FeatureLines:
     """A feature's lists, ready to be shown."""
 
     feature: int
+    score: str
     figures: dict[str, Any]
     most: list[ClipLine]
     least: list[ClipLine]
@@ -65,6 +66,7 @@ class OpenRanking:
         figures = {name: column[feature] for name, column in self.columns.items() if name != "feature"}
         return FeatureLines(
             feature,
+            str(self.file.settings["score"]),
             figures,
             [self._line(c, s) for c, s in zip(view.most_clips, view.most_scores, strict=True)],
             [self._line(c, s) for c, s in zip(view.least_clips, view.least_scores, strict=True)],

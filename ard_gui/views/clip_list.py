@@ -38,8 +38,9 @@ class ClipList(QWidget):
         layout.addWidget(self._heading)
         layout.addWidget(self.tree)
 
-    def show_lines(self, lines: list[ClipLine]) -> None:
-        """Replace the rows."""
+    def show_lines(self, lines: list[ClipLine], score: str) -> None:
+        """Replace the rows; `score` names what they are ranked by."""
+        self.tree.headerItem().setText(3, score)
         self.tree.clear()
         for rank, line in enumerate(lines, start=1):
             item = QTreeWidgetItem([str(rank), line.name, line.labels, f"{line.score:.4g}", str(line.tokens)])

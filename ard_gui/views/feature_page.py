@@ -51,5 +51,5 @@ class FeaturePage(QWidget):
         self.figures.setText("   ".join(f"{name.replace('_', ' ')} {shown(value)}" for name, value in figures))
         links = (f'<a href="{k}">{k}</a> ({cosine:.2f})' for k, cosine in lines.neighbours[:NEIGHBOURS])
         self.neighbours.setText(f"Nearest directions (cosine): {', '.join(links)}" if lines.neighbours else "")
-        self.most.show_lines(lines.most)
-        self.least.show_lines(lines.least)
+        self.most.show_lines(lines.most, lines.score)
+        self.least.show_lines(lines.least, lines.score)

@@ -74,6 +74,7 @@ def test_page_lists_the_clips_of_the_retrieval_file_in_order(window: MainWindow,
     clips = ClipTable(study.clips())
     rows = [window.page.most.tree.topLevelItem(i) for i in range(window.page.most.tree.topLevelItemCount())]
     assert [row.text(1) for row in rows] == [clips[int(c)].record for c in view.most_clips]
+    assert window.page.most.tree.headerItem().text(3) == "r"
     assert [row.text(3) for row in rows] == [f"{s:.4g}" for s in view.most_scores]
 
 
