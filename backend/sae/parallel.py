@@ -8,6 +8,7 @@ is combined here, so that any number of processes computes what one would.
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -82,6 +83,10 @@ class Group(World):
         return int(count)
 
 
+PATIENCE = timedelta(days=2)
+"""How long a process waits for the others: after a resume one may have hours of extraction more to do."""
+
+
 def world_size() -> int:
     """Processes that torchrun started, 1 without it."""
     return int(os.environ.get("WORLD_SIZE", "1"))
@@ -100,7 +105,9 @@ def join(device: torch.device) -> World:
             todo="Run the command without torchrun.",
         )
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     return Group()
 
 

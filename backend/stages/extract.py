@@ -30,6 +30,8 @@ from backend.study.manifest import is_current, write_manifest
 from backend.study.settings import Settings
 
 if TYPE_CHECKING:
+    import torch
+
     from backend.extract.forward import Rows
     from backend.sae.parallel import World
     from backend.targets.base import Target
@@ -89,17 +91,17 @@ class _Extraction:
         if world.rank == 0:
             for recipe in self.layers:
                 _prepare(recipe.folder(self.study), plan)
-        _meet(world)
+        _meet(world, device)
         wanted = self._wanted(plan, world)
         if wanted:
             target = load_target(self.settings.model)
             self._announce(table, target)
             self._encode(target, table, plan, wanted)
-        _meet(world)
+        _meet(world, device)
         if world.rank == 0:
             for recipe in self.layers:
                 self._finish(recipe, table, plan, time.monotonic() - began, str(device))
-        _meet(world)
+        _meet(world, device)
 
     def _wanted(self, plan: Plan, world: World) -> dict[int, list[str]]:
         """The shards of this process that are not whole on disk, and the layers they lack."""
@@ -250,10 +252,6 @@ def is_whole(path: Path) -> bool:
         return False
 
 
-def _meet(world: World) -> None:
+def _meet(world: World, device: torch.device) -> None:
     """Wait for the other processes."""
-    import torch
-
-    if world.size > 1:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        world.total(0, torch.device(device))
+    world.total(0, device)

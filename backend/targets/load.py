@@ -36,8 +36,13 @@ def load_target(section: ModelSection) -> Target:
 
 
 def choose_device(asked: str) -> torch.device:
-    """`asked` as a device; auto takes CUDA, then MPS, then the CPU. ArdError if it is absent."""
+    """`asked` as a device; auto takes CUDA, then MPS, then the CPU. ArdError if it is absent.
+
+    Under torchrun "auto" and "cuda" are the CUDA device of this process's number.
+    """
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if cuda and asked in ("auto", "cuda") and "LOCAL_RANK" in os.environ:
+        asked = f"cuda:{os.environ['LOCAL_RANK']}"
     if asked == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
     device = torch.device(asked)
