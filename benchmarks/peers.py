@@ -44,6 +44,8 @@ class Contestant(ABC):
     name: str
     family: str
     dtype: str
+    recipe = "unit"
+    """What becomes of the decoder's norms: unit, free or rescaled; FVUs are compared within one recipe."""
 
     @abstractmethod
     def step(self, x: Tensor) -> None:
@@ -137,20 +139,30 @@ class DictionaryLearning(Contestant):
 
 
 class SaeLens(Contestant):
-    def __init__(self, start: Start, family: str, dtype: str, *, fused: bool) -> None:
+    """With `rescale` its default recipe: decoder norms stay free and multiply the pre-activations; without, they
+    stay free and multiply nothing, which is less work and the recipe of ARD's decoder_norm = "free"."""
+
+    def __init__(self, start: Start, family: str, dtype: str, *, fused: bool, rescale: bool = True) -> None:
         from sae_lens.config import LoggingConfig, SAETrainerConfig
         from sae_lens.saes.batchtopk_sae import BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig
         from sae_lens.saes.topk_sae import TopKTrainingSAE, TopKTrainingSAEConfig
         from sae_lens.training.sae_trainer import SAETrainer
 
-        self.name, self.family, self.dtype = f"SAELens{' fused' if fused else ''}", family, dtype
+        self.name = f"SAELens{'' if rescale else ' free'}{' fused' if fused else ''}"
+        self.family, self.dtype = family, dtype
+        self.recipe = "rescaled" if rescale else "free"
         features, d = start.W_dec.shape
         model, config = (
             (TopKTrainingSAE, TopKTrainingSAEConfig)
             if family == "topk"
             else (BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig)
         )
-        self.sae = model(config(d_in=d, d_sae=features, k=start.k, device=start.device, decoder_init_norm=1.0))
+        self.sae = model(
+            config(
+                d_in=d, d_sae=features, k=start.k, device=start.device, decoder_init_norm=1.0,
+                rescale_acts_by_decoder_norm=rescale,
+            )
+        )  # fmt: skip
         self.sae.W_dec.data = start.W_dec.clone()
         self.sae.W_enc.data = start.W_dec.T.clone().contiguous()
         self.sae.b_dec.data = start.b_dec.clone()
@@ -215,10 +227,3 @@ class Sparsify(Contestant):
     @torch.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:
         return self.sae(x).sae_out
-
-
-PEERS: dict[str, tuple[type[Contestant], tuple[str, ...]]] = {
-    "sparsify": (Sparsify, ("topk",)),
-    "dictionary_learning": (DictionaryLearning, ("topk", "batchtopk")),
-    "SAELens": (SaeLens, ("topk", "batchtopk")),
-}

@@ -32,7 +32,7 @@ def activation_sample(store: ActivationStore, tokens: int = VERIFY_TOKENS) -> tu
     if not filled.numel():
         raise ArdError("no activations are stored, so no SAE can be verified on them", path=store.folder)
     wanted = max(1, min(filled.numel(), round(tokens / float(lengths[filled].double().mean()))))
-    chosen = filled[torch.linspace(0, filled.numel() - 1, wanted).round().long().unique()]
+    chosen = filled[torch.linspace(0, filled.numel() - 1, wanted, dtype=torch.float64).long()]
     rows = torch.cat([torch.arange(int(s), int(s + n)) for s, n in zip(starts[chosen], lengths[chosen], strict=True)])
     return torch.from_numpy(store.gather(rows.numpy())), lengths[chosen]
 

@@ -90,7 +90,10 @@ class Published:
         inference = folded.inference if isinstance(folded, BatchTopK) else folded.config.inference
         return cls(
             dataclasses.replace(folded.config, inference=inference),
-            *(p.detach().clone() for p in (folded.W_enc, folded.b_enc, folded.W_dec, folded.b_dec)),
+            folded.W_enc.detach(),
+            folded.b_enc.detach(),
+            folded.W_dec.detach(),
+            folded.b_dec.detach(),
             threshold=None if threshold is None else threshold.double(),
             layer=layer,
         )
@@ -163,8 +166,16 @@ def published(
     )
     return Published(
         config,
-        *(t.detach().to(torch.float32).contiguous().clone() for t in (W_enc, b_enc, W_dec, b_dec)),
+        _float32(W_enc),
+        _float32(b_enc),
+        _float32(W_dec),
+        _float32(b_dec),
         threshold=threshold,
         layer=layer,
         notes=notes,
     )
+
+
+def _float32(tensor: Tensor) -> Tensor:
+    """A contiguous copy that shares nothing with the file's tensors."""
+    return tensor.detach().to(torch.float32, memory_format=torch.contiguous_format, copy=True)

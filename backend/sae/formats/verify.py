@@ -19,6 +19,7 @@ from torch import Tensor
 from backend.errors import ArdError
 from backend.sae.base import Sae
 from backend.sae.formats.published import BiasMode, Published
+from backend.sae.metrics import evaluate
 
 InputScaling = Literal["none", "mean_sq_norm", "mean_norm", "per_vector"]
 SCALINGS: tuple[InputScaling, ...] = ("none", "mean_sq_norm", "mean_norm", "per_vector")
@@ -41,7 +42,7 @@ class Convention:
         none; mean_sq_norm: x / √E‖x‖² (S-08, P-12); mean_norm: x·√d / E‖x‖ (SAELens'
         expected_average_only_in); per_vector: x / ‖x‖. x̂ is scaled back.
     fvu : float
-        Σ‖x − x̂‖² / Σ‖x − x̄‖² over all tokens; infinite where x̂ is not finite.
+        As in `Quality`; infinite where x̂ is not finite.
     l0 : float
         Mean number of active features per token.
     """
@@ -113,20 +114,11 @@ def _chunks(lengths: Tensor) -> Iterator[tuple[slice, Tensor]]:
             start, first, tokens = start + tokens, number + 1, 0
 
 
-@torch.no_grad()
 def measure(sae: Sae, x: Tensor, clip_lengths: Tensor | None = None) -> tuple[float, float]:
-    """FVU and mean L0 of `sae` at inference on x [tokens, d]."""
+    """FVU (infinite where x̂ is not finite) and mean L0 of `sae` at inference on x [tokens, d]."""
     lengths = torch.tensor([x.shape[0]]) if clip_lengths is None else clip_lengths
-    total = (x.double() - x.double().mean(0)).square().sum()
-    error, active = torch.zeros((), dtype=torch.float64), 0
-    for rows, clips in _chunks(lengths):
-        part = x[rows]
-        codes = sae.encode(part, clips)
-        x_hat = sae.decode(codes, sae.scale(part)[1])
-        error += (part.double() - x_hat.double()).square().sum()
-        active += codes.value.shape[0]
-    fvu = float(error / total)
-    return (fvu if math.isfinite(fvu) else math.inf), active / x.shape[0]
+    found = evaluate(sae, ((x[rows], clips) for rows, clips in _chunks(lengths)))
+    return (found["fvu"] if math.isfinite(found["fvu"]) else math.inf), found["l0_mean"]
 
 
 def verify(sae: Published | Sae, x: Tensor, clip_lengths: Tensor | None = None) -> Verification:
