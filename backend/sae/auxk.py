@@ -14,6 +14,7 @@ DENSE_FROM = 1 / 16
 """Share of dead features decoded per token above which the dense arithmetic is faster."""
 
 
+@torch.no_grad()
 def add_auxk(step: Gradients, sae: SelectiveSae, x: Tensor, dead: Tensor, means: Means) -> Tensor:
     """Add AuxK's gradients to `step` and return this process's share of its loss.
 
@@ -49,10 +50,10 @@ def add_auxk(step: Gradients, sae: SelectiveSae, x: Tensor, dead: Tensor, means:
     added = {
         "W_dec": products.sums(entries.value * (2 * weight), left_over),
         "W_enc": products.sums(by_value, sae.center(x)),
-        "b_enc": products.totals(by_value),
+        "b_enc": entries.totals(by_value),
     }
     for name, gradient in added.items():
         step.parameters[name].index_add_(0, dead, gradient)
     if step.decoder_dots is not None:
-        step.decoder_dots.index_add_(0, dead, products.totals(entries.value * aligned))
+        step.decoder_dots.index_add_(0, dead, entries.totals(entries.value * aligned))
     return weight * left_over.square().sum()

@@ -14,7 +14,7 @@ def geometric_median(x: Tensor, tolerance: float = 1e-6, iterations: int = 200) 
     median = x.mean(0)
     for _ in range(iterations):
         distance = torch.linalg.vector_norm(x - median, dim=1)
-        smallest = distance.mean() * 1e-8 + torch.finfo(x.dtype).tiny
+        smallest = distance.mean() * 1e-8 + 1e-20
         weight = 1.0 / distance.clamp(min=smallest)
         moved = (weight @ x) / weight.sum()
         step, median = torch.linalg.vector_norm(moved - median), moved

@@ -58,6 +58,7 @@ def l0_coefficient(config: SaeConfig, step: int) -> float:
     return config.l0_coefficient * min(1.0, step / config.l0_warmup_steps)
 
 
+@torch.no_grad()
 def jumprelu_gradients(sae: JumpReLU, x: Tensor, total: int, coefficient: float, means: Means) -> Gradients:
     """Loss and gradients of a JumpReLU SAE on scaled x [n, d], with `total` tokens in the global batch.
 

@@ -120,12 +120,6 @@ class Gathered:
             per_sample_weights=weight[groups.order], include_last_offset=True,
         )  # fmt: skip
 
-    def totals(self, weight: Tensor) -> Tensor:
-        """Σ over a feature's entries of weight, [D]."""
-        ordered = torch.zeros(weight.shape[0] + 1, dtype=torch.float64, device=weight.device)
-        torch.cumsum(weight[self.groups.order], 0, dtype=torch.float64, out=ordered[1:])
-        return ordered[self.groups.offset].diff().to(weight.dtype)
-
 
 class Dense:
     """The same products with z as a dense [n, D] array, for devices whose dense products are that fast."""
@@ -149,9 +143,6 @@ class Dense:
 
     def sums(self, weight: Tensor, rows: Tensor) -> Tensor:
         return matmul(self._spread(weight).T, rows, self.precision)
-
-    def totals(self, weight: Tensor) -> Tensor:
-        return weight.new_zeros(self.entries.n_features).index_add_(0, self.entries.feature, weight)
 
 
 def products_of(entries: Selected, decode: Decode, precision: Precision) -> Gathered | Dense:

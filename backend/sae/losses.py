@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from backend.sae.selective import SelectiveSae
 
 
+@torch.no_grad()
 def selective_gradients(sae: SelectiveSae, x: Tensor, total: int, means: Means) -> Gradients:
     """Loss and gradients of a TopK-type SAE on scaled x [n, d], with `total` tokens in the global batch.
 
@@ -39,7 +40,7 @@ def selective_gradients(sae: SelectiveSae, x: Tensor, total: int, means: Means) 
     gradients = {
         "W_dec": products.sums(entries.value * scale, residual),
         "W_enc": products.sums(by_value, centred),
-        "b_enc": products.totals(by_value),
+        "b_enc": entries.totals(by_value),
     }
     if sae.config.bias_mode != "none":
         gradients["b_dec"] = decoder_bias_gradient(sae, residual.sum(0) * scale, gradients["b_enc"])
@@ -50,9 +51,9 @@ def selective_gradients(sae: SelectiveSae, x: Tensor, total: int, means: Means) 
         residual=residual,
         squared_error=squared_error,
         l0=entries.l0,
-        fired=products.totals((entries.value != 0).to(x.dtype)),
+        fired=entries.totals((entries.value != 0).to(x.dtype)),
         smallest=smallest_positive(entries),
-        decoder_dots=products.totals(entries.value * aligned),
+        decoder_dots=entries.totals(entries.value * aligned),
         pre=pre,
     )
 

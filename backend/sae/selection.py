@@ -51,12 +51,13 @@ class PreActivations:
     def in_order(self) -> Tensor:
         """a [n, D] with feature f in column f."""
         n, features = self.columns.shape
-        return self.columns.view(n, self.block, -1).transpose(1, 2).reshape(n, features)
+        return self.columns.view(n, self.block, features // self.block).transpose(1, 2).reshape(n, features)
 
     @cached_property
     def block_maximum(self) -> Tensor:
         """[n, m]."""
-        return self.columns.view(self.columns.shape[0], self.block, -1).amax(1)
+        n, features = self.columns.shape
+        return self.columns.view(n, self.block, features // self.block).amax(1)
 
     def of_blocks(self, row: Tensor, block: Tensor) -> tuple[Tensor, Tensor]:
         """Features [..., G] of blocks in rows, and their values; `row` and `block` have one shape."""
@@ -104,10 +105,12 @@ class Selected:
     @cached_property
     def l0(self) -> Tensor:
         """Active features per token [n], int64."""
-        active = (self.value != 0).long()
-        sums = torch.zeros(active.shape[0] + 1, dtype=torch.int64, device=active.device)
-        torch.cumsum(active, 0, out=sums[1:])
-        return sums[self.offset].diff()
+        counts = torch.zeros(self.n_tokens, dtype=torch.int64, device=self.offset.device)
+        return counts.index_add_(0, self.token, (self.value != 0).long())
+
+    def totals(self, weight: Tensor) -> Tensor:
+        """Σ over a feature's entries of weight [nnz], [D]."""
+        return weight.new_zeros(self.n_features).index_add_(0, self.feature, weight)
 
 
 def first_of_row(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -147,8 +150,8 @@ def select_per_token(a: PreActivations, k: int, relu: bool) -> Selected:
         block = first_of_row(a.block_maximum.clamp(min=0), k)[0].sort(dim=1).values
         row = torch.arange(n, device=block.device)[:, None].expand_as(block)
         candidates, values = a.of_blocks(row, block)
-        position, value = first_of_row(values.view(n, -1).clamp(min=0), k)
-        feature = candidates.view(n, -1).gather(1, position)
+        position, value = first_of_row(values.flatten(1).clamp(min=0), k)
+        feature = candidates.flatten(1).gather(1, position)
     per_token = feature.shape[1]
     offset = torch.arange(0, n * per_token + 1, per_token, device=feature.device)
     return Selected(feature.reshape(-1), value.reshape(-1).float(), offset, features)
