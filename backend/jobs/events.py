@@ -10,7 +10,7 @@ started     `command`, `pid`, `host`, `process_start` (ISO 8601)
 stage       `state`: "started", "finished", "current" (nothing to do), `seconds`
 progress    `done`, `total`, `unit`, `per_second`, `seconds_left` (null until known)
 message     `level` ("info", "warning", "error"), `text`
-metric      `values`: name to number (loss, fvu, l0 …), `step`
+metric      `values`: name to number or null (loss, fvu, l0 …), `step`, `sae` (its id)
 estimate    `values`: tokens, bytes, seconds …
 resources   `peak_memory_bytes`, `peak_device_bytes` of the stage that has just finished
 finished    `seconds`

@@ -99,7 +99,8 @@ class _Run:
         self.memory = PeakMemory()
         self.stages: dict[str, dict[str, Any]] = {}
         self.logger = logging.getLogger("ard.run")
-        self.events = EventLog(folder / "events.jsonl", folder.name, (self._notice, *listeners))
+        # last, because it emits events itself and every listener should see them in order
+        self.events = EventLog(folder / "events.jsonl", folder.name, (*listeners, self._notice))
         self.job = Job(self.events, folder)
         self.began = time.monotonic()
 
@@ -207,7 +208,8 @@ def remove_all_leftovers(study: Study) -> int:
 
 
 def _new_run_folder(study: Study, command: str) -> Path:
-    stem = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{command}-{os.getpid()}"
+    now = datetime.now(UTC)
+    stem = f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}-{command}-{os.getpid()}"
     for number in range(1000):
         folder = study.runs / (f"{stem}-{number}" if number else stem)
         try:

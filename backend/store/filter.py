@@ -86,7 +86,7 @@ def compile_filter(text: str) -> Filter:
     try:
         tree = ast.parse(_tilde_to_operator(text.strip()), mode="eval").body
     except SyntaxError as error:
-        raise _wrong(text.strip(), "it cannot be understood", error.offset) from error
+        raise _wrong(text.strip(), "it cannot be understood", error.offset or len(text.strip()) + 1) from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise ArdError(f"the filter '{text}' cannot be understood") from error
     names: set[str] = set()

@@ -13,12 +13,25 @@ from backend.study.atomic import read_json, remove_leftovers, replacing, write_j
 from backend.study.folder import Study
 
 
+def write_half(path: Path) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+
+
+def write_on_a_full_disk(path: Path) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text("")
+        with open("/dev/full", "w") as full:
+            full.write("x" * 10)
+            full.flush()
+
+
 def test_failed_writer_leaves_the_old_file_and_no_leftover(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     write_text(path, "old")
-    with pytest.raises(RuntimeError), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        write_half(path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -40,11 +53,8 @@ def test_damaged_json_is_a_message(tmp_path: Path, data: bytes) -> None:
 def test_full_disk_is_a_message_and_the_old_file_stays(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     write_text(path, "old")
-    with pytest.raises(ArdError, match="disk is full"), replacing(path) as temporary:
-        temporary.write_text("")
-        with open("/dev/full", "w") as full:
-            full.write("x" * 10)
-            full.flush()
+    with pytest.raises(ArdError, match="disk is full"):
+        write_on_a_full_disk(path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -1,0 +1,87 @@
+"""doctor and demo."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import backend
+from backend.doctor.checks import examine_study, probe
+from backend.study.folder import Study
+from builders.tiny_models import without_file
+
+Ard = Callable[..., tuple[int, str, str]]
+
+
+def test_doctor_runs_in_a_process_anywhere(tmp_path: Path) -> None:
+    root = str(Path(backend.__file__).resolve().parents[1])
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "backend.cli.main", "doctor", "--json"],
+        capture_output=True, text=True, check=False, cwd=tmp_path, env={**os.environ, "PYTHONPATH": root},
+    )  # fmt: skip
+    found = {one["name"]: one for one in json.loads(done.stdout)["checks"]}
+    assert done.returncode == 0, done.stdout
+    assert {"python", "packages", "resources", "torch", "decoding", "playback", "window"} <= set(found)
+    assert found["torch"]["state"] in ("ok", "warning")
+    assert "folder" in found["data sets"]["text"]
+    assert all(one["todo"] for one in found.values() if one["state"] != "ok")
+
+
+def test_doctor_names_what_a_study_lacks(finished: Study, copied: Study) -> None:
+    assert {c.name: c.state for c in examine_study(finished.root)} == {
+        "study": "ok", "model": "ok", "sound": "ok", "disk (study)": "ok",
+    }  # fmt: skip
+    text = copied.toml.read_text().replace(str(finished.root.parent), str(finished.root.parent / "gone"))
+    copied.toml.write_text(text)
+    found = {c.name: c for c in examine_study(copied.root)}
+    assert (found["model"].state, found["sound"].state) == ("problem", "problem")
+
+
+def test_doctor_names_the_missing_weights(finished: Study, copied: Study, tmp_path: Path) -> None:
+    import shutil
+
+    model = tmp_path / "model"
+    shutil.copytree(finished.root.parent / "model", model)
+    without_file(model, "model.safetensors")
+    copied.toml.write_text(copied.toml.read_text().replace(str(finished.root.parent / "model"), str(model)))
+    (check,) = [c for c in examine_study(copied.root) if c.name == "model"]
+    assert check.state == "problem"
+    assert "model.safetensors" in check.text
+
+
+def test_doctor_of_no_study_says_how_to_make_one(ard: Ard, tmp_path: Path) -> None:
+    status, out, _ = ard("doctor", tmp_path)
+    assert status == 1
+    assert "ard new" in out
+
+
+def test_probe_that_crashes_is_a_finding_and_not_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, error = probe("no such probe")
+    assert found is None
+    assert "KeyError" in error
+
+
+def test_demo_shows_features_with_labels_and_answers_at_once_the_second_time(ard: Ard, tmp_path: Path) -> None:
+    status, out, err = ard("demo", "--study", tmp_path / "demo", "--no-gui")
+    assert status == 0, err
+    assert "weights are random" in out
+    assert "hiss, hiss" in out
+    status, again, err = ard("demo", "--study", tmp_path / "demo", "--no-gui")
+    assert status == 0
+    assert "everything is current" in err
+    assert again == out
+    status, _, err = ard("demo", "--study", tmp_path / "demo", "--no-gui", "--seed", 1)
+    assert (status, "seed 0" in err) == (1, True)
+
+
+def test_demo_never_writes_into_a_folder_of_something_else(ard: Ard, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").touch()
+    status, _, err = ard("demo", "--study", tmp_path, "--no-gui")
+    assert (status, "not empty" in err) == (1, True)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
