@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,8 @@ import typer
 
 from backend.cli.console import open_study
 from backend.errors import ArdError
+
+NAME = re.compile(r"\w[\w.-]*")
 
 
 def import_whisper(
@@ -68,7 +71,9 @@ def import_sae(
             todo="Name that layer in model.layers of study.toml and run: ard extract",
         )
     sae_id = name or f"{layer}-{source.resolve().stem}"
-    folder = place.inside(place.root / "saes" / sae_id)
+    if not NAME.fullmatch(sae_id):
+        raise ArdError(f"'{sae_id}' cannot be the id of an SAE", todo="Give it a --name of letters, digits, . _ and -.")
+    folder = place.inside(place.sae(sae_id))
     if folder.exists():
         raise ArdError(f"there is an SAE '{sae_id}' already", path=folder, todo="Give it another --name.")
     store = ActivationStore(found[0].manifest.parent)

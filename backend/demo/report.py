@@ -25,8 +25,9 @@ def best_features(study: Study) -> str:
         p = int(file.settings["p"])
         table = file.table()
         found = []
+        lists = file.most_clips(p)
         for k in np.flatnonzero(table["status"] == STATUS.index("ok")):
-            listed = file.feature(int(k)).most_clips[:p]
+            listed = lists[k][lists[k] >= 0]
             purity, _ = pair_purity(codes[listed])
             found.append((purity, float(table["max_score"][k]), int(k), [names[int(i)] for i in listed]))
         mean, control, _ = of_retrieval(file, codes, None)

@@ -142,7 +142,7 @@ def of_retrieval(
     """
     p = p or int(file.settings["p"])
     ok = np.flatnonzero(file.table()["status"] == STATUS.index("ok"))
-    lists = [file.feature(int(k)).most_clips[:p] for k in ok]
+    lists = [row[row >= 0] for row in file.most_clips(p)[ok]]
     probed = np.array([i for i in range(file.clips) if file.tokens(i) > 0], dtype=np.int64)
     control = random_lists(probed, p, len(lists), seed=seed)
     return (

@@ -155,6 +155,10 @@ class RetrievalFile:
             traces=self._traces(k),
         )
 
+    def most_clips(self, count: int) -> Int:
+        """The first `count` clips of every feature's most list in one read, [D, count], −1 where a list is shorter."""
+        return self._read("most/clip", (slice(None), slice(0, count))).astype(np.int64)
+
     def clip_features(self, i: int) -> tuple[Int, Float]:
         """Strongest features of clip `i` and its scores for them, the strongest first."""
         self._check(i, self.clips, "clip")
