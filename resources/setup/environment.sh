@@ -63,4 +63,4 @@ if [ -n "${TORCH_INDEX:-}" ]; then
 fi
 say "installing ARD and its packages (some hundred megabytes the first time)"
 "$VENV/bin/python" -m pip install -q -c constraints.txt -e '.[dev,parquet]'
-say "ready: $VENV/bin/ard"
+say "ready: $VENV/bin/ard  (to check everything: $VENV/bin/ard doctor)"
