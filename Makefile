@@ -32,7 +32,7 @@ demo: $(READY)
 	$(BIN)/ard demo --study "$(STUDY)"
 
 bench: $(READY)
-	VENV="$(VENV)" sh benchmarks/run.sh
+	VENV="$(VENV)" STUDY="$(STUDY)" TORCH_INDEX="$(TORCH_INDEX)" sh benchmarks/run.sh
 
 clean:
 	rm -rf $(VENV) build dist

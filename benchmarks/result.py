@@ -6,6 +6,7 @@ case, size, dtype, figure (with unit), ratio (against what the bar speaks of), b
 
 from __future__ import annotations
 
+import argparse
 import json
 import platform
 import shlex
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results"
+BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 COLUMNS = ("case", "size", "dtype", "figure", "ratio", "bar", "met", "note")
 
 
@@ -53,7 +55,8 @@ def write(name: str, rows: Sequence[Mapping[str, Any]], *, device: str, seconds:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "NO"
-    return f"{value:.3g}" if isinstance(value, float) else "" if value is None else str(value)
+    text = f"{value:.3g}" if isinstance(value, float) else "" if value is None else str(value)
+    return text.replace("|", "\\|")
 
 
 def table(records: Sequence[Mapping[str, Any]]) -> str:
@@ -66,14 +69,27 @@ def table(records: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def listing(records: Sequence[Mapping[str, Any]]) -> str:
+    """Command, date, device and duration of each benchmark, then the table."""
+    lines = [
+        f"* `{r['command']}`: {r['date'][:10]}, {r['device']}, {r['seconds']:.0f} s"
+        + (f", data: {r['data']}" if "data" in r else "")
+        for r in records
+    ]
+    return "\n".join([*lines, "", table(records)])
+
+
 def main() -> None:
-    """Print every result that stands in results/, newest run of each benchmark."""
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
-    for record in records:
-        print(f"{record['benchmark']}: {record['date']}, {record['device']}, {record['seconds']:.0f} s")
-        print(f"    {record['command']}")
-    print()
-    print(table(records))
+    """Print every result in results/ as one table, and put it between the markers of a document."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--into", type=Path, help="Markdown file with the two marker lines")
+    chosen = parser.parse_args()
+    text = listing([json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))])
+    print(text)
+    if chosen.into:
+        before, rest = chosen.into.read_text(encoding="utf-8").split(BEGIN)
+        after = rest.split(END)[1]
+        chosen.into.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
