@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +38,22 @@ def recordings(folder: Path, count: int = 24, seed: int = 1) -> Path:
     return folder
 
 
-def finished_study(folder: Path, **changes: dict[str, Any]) -> Study:
-    """A study under the tiny profile on 24 recordings and a random Whisper, run to ranked features.
+def finished_study(
+    folder: Path,
+    *,
+    build: Callable[[Path], Path] = tiny_whisper,
+    layer: str = "encoder.last",
+    **changes: dict[str, Any],
+) -> Study:
+    """A study under the tiny profile on 24 recordings and a random model, run to ranked features.
 
     `changes` replaces values by section: ``train={"steps": 20}``.
     """
-    model = tiny_whisper(folder / "model")
+    model = build(folder / "model")
     audio = recordings(folder / "audio")
     settings = new_settings(
         "tiny",
-        {"path": str(model), "layers": ["encoder.last"], "device": "cpu"},
+        {"path": str(model), "layers": [layer], "device": "cpu"},
         audio_sections([audio], "folder"),
         uuid.uuid4().hex,
     )
