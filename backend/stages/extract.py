@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from backend.targets.base import Target
 
 STAGE = "extract"
+ESTIMATE_AFTER = 4
+"""Batches after which the time of the whole is estimated from theirs."""
 __all__ = ["estimate", "products", "run"]
 
 
@@ -217,11 +219,18 @@ class _Progress:
         everything = float(sum(self._tokens[list(batch)].sum() for batch in plan.batches))
         mine = float(sum(self._tokens[list(plan.shard_clips(shard))].sum() for shard in wanted))
         self._total = everything
+        self._mine = mine
         self._done = everything - mine
+        self._batches = 0
+        self._began = time.monotonic()
         job.begin_progress("tokens (estimated)", already_done=self._done)
 
     def after_batch(self, clips: Sequence[int]) -> None:
         self._done += float(self._tokens[list(clips)].sum())
+        self._batches += 1
+        if self._batches == ESTIMATE_AFTER:
+            finished = self._done - (self._total - self._mine)
+            self._job.estimate(seconds=round((time.monotonic() - self._began) * self._mine / finished, 1))
         self._job.progress(round(self._done), round(self._total))
         self._job.check_stop()
 
