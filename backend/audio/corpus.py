@@ -78,7 +78,7 @@ def _packages(root: Path) -> list[Path]:
         taxonomy().rules(root.resolve().name)
         return [root]
     if not root.is_dir():
-        raise ArdError("this folder is not there", path=root, todo="Unpack the packages first: ard build-corpus --fetch")
+        raise ArdError("this folder is not there", path=root, todo="Unpack packages first: ard build-corpus --fetch")
     found = [one for one in sorted(root.iterdir()) if one.name in taxonomy().packages and (one / "usr").is_dir()]
     if not found:
         raise ArdError(
