@@ -223,3 +223,22 @@ def test_changed_setting_makes_other_activations_beside_the_old_ones(whole: tupl
 def _no_leftovers(tmp_path: Path) -> Iterator[None]:
     yield
     assert not list(tmp_path.rglob("shard-*.tmp"))
+
+
+def test_clip_longer_than_the_window_is_read_in_chunks_or_cut(material: tuple[Path, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "audio"
+    folder.mkdir()
+    # 12.5 s in windows of 10 s, 50 frames a second
+    soundfile.write(folder / "long.wav", 0.1 * np.sin(np.arange(200_000) * 0.05), 16000)
+    rows = {}
+    for crop in ("first", "chunk", "center"):
+        study, settings = open_study(tmp_path / crop, material[0], [folder], ["encoder.0"], clips={"crop": crop})
+        extract.run(study, settings, Watched())
+        store = stores(study, settings)["encoder.0"]
+        rows[crop] = (store.tokens, store.seconds_per_token, read_extras(store.shards[0].path).seconds)
+    assert rows["first"][:2] == (500, 0.02)
+    assert rows["chunk"][:2] == (625, 0.02)
+    assert rows["first"][2] is None
+    assert rows["chunk"][2] is None
+    assert rows["center"][2] is not None
+    np.testing.assert_allclose(rows["center"][2][:2, 0], [1.25, 1.27], atol=1e-6)

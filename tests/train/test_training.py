@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -210,3 +211,11 @@ def test_checkpoint_returns_tensors_and_values_and_refuses_damage(tmp_path: Path
     path.write_bytes(b"not a checkpoint")
     assert checkpoint.load(path) is None
     assert checkpoint.header(path) is None
+
+
+def test_tensorboard_that_is_not_installed_is_an_error_with_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(ArdError, match=r"tensorboard is not installed.*ard\[tensorboard\]"):
+        MetricsLog(tmp_path / "metrics.jsonl", from_step=0, tensorboard=True)
