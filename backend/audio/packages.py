@@ -46,7 +46,7 @@ def unpack(archive: Path, target: Path) -> None:
     """Unpack a .deb to `target` and remove the archive; `target` appears only when it is complete."""
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    _call(["dpkg", "-x", str(archive), str(partial)], archive.parent, "Download it again.")
+    _call(["dpkg", "-x", str(archive.resolve()), str(partial.resolve())], archive.parent, "Download it again.")
     os.replace(partial, target)
     archive.unlink()
 

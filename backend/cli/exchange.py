@@ -39,7 +39,15 @@ def build_corpus(
         from backend.audio.packages import fetch_packages
 
         fetch_packages([], roots[0])
-    typer.echo(f"{build(roots, out, per_label=per_label)}")
+    summary = build(roots, out, per_label=per_label)
+    typer.echo(f"{out}: {summary.clips} clips, {summary.seconds / 3600:.2f} hours, paths relative to {summary.base}")
+    for title, counts in (
+        ("categories", summary.categories),
+        ("packages", summary.packages),
+        ("labels", summary.labels),
+        ("left out", summary.left_out),
+    ):
+        typer.echo(f"{title}: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
 
 
 def import_sae(

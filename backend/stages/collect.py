@@ -29,7 +29,7 @@ def collect(study: Study, *, dry_run: bool) -> list[tuple[Path, int]]:
     with write_lock(study):
         named = _named(study)
         found = [path for path in _candidates(study) if _is_garbage(path, named)]
-        found += list(_leftovers(study))
+        found += [*_leftovers(study), *_stream_buffers(study)]
         removed = []
         for path in found:
             if path.is_symlink():
@@ -89,6 +89,13 @@ def _leftovers(study: Study) -> Iterator[Path]:
     """Temporary files of killed writers; the lock is held, so nobody is writing them."""
     for pattern in (".*.tmp", "activations/*/*/.*.tmp", "saes/*/.*.tmp", "saes/*/*/.*.tmp", "features/*/.*.tmp"):
         yield from (p for p in sorted(study.root.glob(pattern)) if TEMPORARY.fullmatch(p.name))
+
+
+def _stream_buffers(study: Study) -> Iterator[Path]:
+    """Saved buffers of live streams, once no SAE is left that could go on from them."""
+    trained = pipeline.stage("train").products(study, load_settings(study.toml))
+    if all(product.state == "finished" for product in trained):
+        yield from sorted(study.root.glob("checkpoints/*"))
 
 
 def _bytes(path: Path) -> int:

@@ -138,7 +138,7 @@ def test_every_rule_of_the_taxonomy_names_its_placeholders() -> None:
 
 
 @pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg")
-def test_a_package_is_unpacked_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_package_is_unpacked_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "source"
     put(source / "usr/share/scratch/Media/Sounds/Animal/Cat.wav")
     (source / "DEBIAN").mkdir()
@@ -149,7 +149,8 @@ def test_a_package_is_unpacked_whole_or_not_at_all(tmp_path: Path) -> None:
     build = ["dpkg-deb", "--build", "--root-owner-group", str(source), str(archive)]
     subprocess.run(build, check=True, capture_output=True)
     (tmp_path / "unpacked").mkdir()
-    unpack(archive, tmp_path / "unpacked" / "scratch")
+    monkeypatch.chdir(tmp_path)
+    unpack(Path("scratch.deb"), Path("unpacked/scratch"))
     assert build_corpus([tmp_path / "unpacked"], tmp_path / "c.jsonl").labels == {"cat": 1}
     assert not archive.exists()
     (tmp_path / "broken.deb").write_bytes(b"no archive")
