@@ -246,12 +246,13 @@ def main() -> None:
             data = mixture(size, 17, device)
         raw += measure(size, data, chosen.rounds, device)
         gc.collect()
+        # after every size, so that a run that is cut short leaves what it measured
+        result.write(
+            "training_step", judged(raw), device=result.device_name(device), seconds=time.monotonic() - began,
+            torch=torch.__version__, rounds=chosen.rounds, measured=raw,
+            data=str(chosen.activations.name if chosen.activations else "synthetic sparse mixture"),
+        )  # fmt: skip
     rows = judged(raw)
-    result.write(
-        "training_step", rows, device=result.device_name(device), seconds=time.monotonic() - began,
-        torch=torch.__version__, rounds=chosen.rounds, measured=raw,
-        data=str(chosen.activations.name if chosen.activations else "synthetic sparse mixture"),
-    )  # fmt: skip
     print(result.table([{"benchmark": "training_step", "rows": rows}]))
 
 
