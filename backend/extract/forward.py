@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -27,6 +28,8 @@ class ClipTokens:
         On the CPU, in the model's precision.
     seconds : array [T, 2]
         Start and end in seconds of the clip; windows of a long clip follow one another.
+    sound : int
+        `sound_hash` of its samples.
     """
 
     clip: int
@@ -35,6 +38,7 @@ class ClipTokens:
     approximate: bool = False
     text: str = ""
     problem: str = ""
+    sound: int = 0
 
 
 class Forward:
@@ -126,7 +130,16 @@ class Forward:
             # the transcript belongs to the layers whose positions it is made of, whatever is asked beside them
             text=" ".join(encoded[wave].text.strip() for wave in mine).strip() if approximate else "",
             problem=problem,
+            sound=sound_hash(waves[wave].samples for wave in mine),
         )
+
+
+def sound_hash(parts: Iterable[npt.NDArray[np.float32]]) -> int:
+    """64-bit hash of samples; equal for files of other bytes that decode to the same audio (A-23)."""
+    digest = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        digest.update(np.ascontiguousarray(part).data)
+    return int.from_bytes(digest.digest(), "little")
 
 
 def by_stack(layers: Sequence[str]) -> list[list[str]]:
@@ -160,6 +173,7 @@ class Rows:
     text: list[str] = field(default_factory=list)
     skipped: list[tuple[int, str]] = field(default_factory=list)
     approximate: bool = False
+    sound: list[int] = field(default_factory=list)
 
     def add(self, clips: Iterable[ClipTokens]) -> None:
         for one in clips:
@@ -171,6 +185,7 @@ class Rows:
             self.length.append(len(one.x))
             self.seconds.append(one.seconds)
             self.text.append(one.text)
+            self.sound.append(one.sound)
             self.approximate = self.approximate or one.approximate
 
     def x(self) -> Array:
@@ -194,6 +209,7 @@ class Rows:
             text=tuple(self.text),
             skipped=tuple(self.skipped),
             seconds_per_token=step,
+            sound=np.array(self.sound, dtype=np.uint64),
         )
 
 

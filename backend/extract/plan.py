@@ -60,6 +60,23 @@ def clip_seconds(table: ClipTable, *, window_seconds: float | None = None) -> np
     return seconds if window_seconds is None else np.minimum(seconds, window_seconds)
 
 
+def clip_work(table: ClipTable, *, whole_windows: float | None, chunked: bool) -> npt.NDArray[np.float64]:
+    """What each clip costs relative to the others, [clips]: the measure of progress and time left.
+
+    Parameters
+    ----------
+    whole_windows : float or None
+        Window in seconds of a model that computes all of it however short the clip is: the cost is the number of
+        windows. None where the cost goes with the clip's length: the cost is its tokens at `TOKENS_PER_SECOND`.
+    chunked : bool
+        Whether a clip longer than the window is encoded in several windows, and not cut.
+    """
+    seconds = clip_seconds(table)
+    if whole_windows is None:
+        return np.maximum(seconds, 1 / TOKENS_PER_SECOND) * TOKENS_PER_SECOND
+    return np.maximum(np.ceil(seconds / whole_windows), 1.0) if chunked else np.ones(len(seconds))
+
+
 def make_plan(
     table: ClipTable, clips: Sequence[int] | npt.NDArray[np.int64], *, batch_clips: int, shard_tokens: int
 ) -> Plan:

@@ -81,6 +81,7 @@ class Collection(ABC):
             seconds,
             max(run.seconds_per_token for run in runs),
             self._sums(),
+            None if any(run.sound is None for run in runs) else np.concatenate([run.sound for run in runs]),
         )
 
     def _sums(self) -> dict[str, Any]:

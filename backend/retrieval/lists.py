@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -175,14 +176,20 @@ def histogram(scores: Float64, upper: float, bins: int) -> Int64:
     return np.bincount(np.minimum((scores * (bins / upper)).astype(np.int64), bins - 1), minlength=bins)
 
 
-def identities(hashes: list[str], starts: Float64, ends: Float64) -> Int64:
-    """Equal numbers for clips with the same audio: the same file content between the same seconds (A-23).
+def identities(hashes: list[str], starts: Float64, ends: Float64, sound: Sequence[int | None]) -> Int64:
+    """Equal numbers for clips with the same audio (A-23).
 
-    Clips without a hash are identical to no other.
+    The hash of the samples decides where it is known: files of other bytes may decode to the same audio. Elsewhere
+    it is the same file content between the same seconds; clips without any hash are identical to no other.
     """
     numbers: dict[tuple[str, ...], int] = {}
     out = np.empty(len(hashes), np.int64)
-    for row, (digest, start, end) in enumerate(zip(hashes, starts.tolist(), ends.tolist(), strict=True)):
-        name = (digest, repr(start), repr(end)) if digest else ("", str(row))
+    for row, (digest, start, end, heard) in enumerate(
+        zip(hashes, starts.tolist(), ends.tolist(), sound, strict=True)
+    ):
+        if heard is not None:
+            name: tuple[str, ...] = ("sound", str(heard))
+        else:
+            name = (digest, repr(start), repr(end)) if digest else ("", str(row))
         out[row] = numbers.setdefault(name, len(numbers))
     return out

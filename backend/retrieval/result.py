@@ -57,14 +57,26 @@ def token_times(visits: Sequence[Visit], tokens: npt.NDArray[np.int64]) -> dict[
     return {"times/start": start, "times/seconds": seconds}
 
 
-def make_ranker(table: ClipTable, tokens: npt.NDArray[np.int64], section: RetrieveSection) -> Ranker:
+def sounds(visits: Sequence[Visit], clips: int) -> list[int | None]:
+    """Hash of the samples of every clip of the table; None where no shard tells."""
+    found: list[int | None] = [None] * clips
+    for visit in visits:
+        if visit.sound is not None:
+            for clip, sound in zip(visit.clip.tolist(), visit.sound.tolist(), strict=True):
+                found[clip] = sound
+    return found
+
+
+def make_ranker(
+    table: ClipTable, tokens: npt.NDArray[np.int64], section: RetrieveSection, sound: Sequence[int | None]
+) -> Ranker:
     """The ranker of a study's clips under its settings."""
     rules = ListRules(section.list_length, section.quantiles, section.quantile_clips, section.histogram_bins)
     order = TieOrder(table.tie_ids, section.tie_break, section.tie_seed)
     same = None
     if section.deduplicate:
         start, end = (table.numbers[name].astype(np.float64) for name in ("start", "end"))
-        same = identities([f"{h}/{m}" if h else "" for h, m in _content(table)], start, end)
+        same = identities([f"{h}/{m}" if h else "" for h, m in _content(table)], start, end, sound)
     return Ranker(order, tokens >= max(1, section.min_tokens), rules, same)
 
 
@@ -86,7 +98,7 @@ def finish_features(
     with hdf.create(path, kind=KIND, version=VERSION) as handle:
         writer = _writer(handle, sae.config.n_features, visits, found, section, raw=False)
         totals = merge(
-            writer, runs, found, make_ranker(table, found.tokens, section),
+            writer, runs, found, make_ranker(table, found.tokens, section, sounds(visits, len(table))),
             Scoring(section.score, section.max_tokens_window, section.p),
             memory=memory, clip_features=section.clip_features, check_stop=check_stop, progress=progress,
         )  # fmt: skip
@@ -118,7 +130,7 @@ def finish_units(
         writer = _writer(handle, units, visits, found, section, raw=True)
         totals = merge_units(
             handle, writer, [collection.path(shard) for shard in shards], found,
-            make_ranker(table, found.tokens, section), d=d, reading=section.raw_reading, score=section.score,
+            make_ranker(table, found.tokens, section, sounds(visits, len(table))), d=d, reading=section.raw_reading, score=section.score,
             p=section.p, memory=section.memory_mb * 2**20 // 2, clip_features=section.clip_features,
             check_stop=check_stop,
         )  # fmt: skip

@@ -14,12 +14,13 @@ from backend.extract.forward import Forward
 from backend.extract.plan import make_plan
 from backend.extract.shards import encode_shards
 from backend.jobs.job import Job
-from backend.store.activations import ActivationStore, read_extras, shard_name
+from backend.store.activations import ActivationStore, Extras, read_extras, shard_name
 from backend.store.clips import ClipTable
 from backend.study.settings import Settings
 from backend.targets.load import load_target
 
 Int64 = npt.NDArray[np.int64]
+UInt64 = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Run:
     seconds_per_token : float
     last : bool
         True in the shard's last run of this layer.
+    sound : uint64 array [n], optional
+        Hash of the samples of each clip.
     """
 
     layer: str
@@ -49,6 +52,7 @@ class Run:
     seconds: npt.NDArray[np.float64] | None
     seconds_per_token: float
     last: bool
+    sound: UInt64 | None = None
 
 
 class Source(Protocol):
@@ -92,7 +96,7 @@ class CachedSource:
                     yield Run(
                         layer, shard.path.name, torch.from_numpy(shard.rows(rows)), shard.clip[clips], length,
                         None if extras.seconds is None else extras.seconds[rows], extras.seconds_per_token,
-                        last=number == len(batches) - 1,
+                        last=number == len(batches) - 1, sound=None if extras.sound is None else extras.sound[clips],
                     )  # fmt: skip
 
 
@@ -136,20 +140,19 @@ class LiveSource:
             for layer, rows in by_layer.items():
                 x, extras = rows.x(), rows.extras()
                 clip, length = np.array(rows.clip, dtype=np.int64), np.array(rows.length, dtype=np.int64)
-                yield from self._split(layer, shard_name(number), torch.as_tensor(x), clip, length, extras.seconds,
-                                       extras.seconds_per_token)  # fmt: skip
+                yield from self._split(layer, shard_name(number), torch.as_tensor(x), clip, length, extras)
 
     def _split(
-        self, layer: str, shard: str, x: torch.Tensor, clip: Int64, length: Int64,
-        seconds: npt.NDArray[np.float64] | None, seconds_per_token: float,
-    ) -> Iterator[Run]:  # fmt: skip
+        self, layer: str, shard: str, x: torch.Tensor, clip: Int64, length: Int64, extras: Extras
+    ) -> Iterator[Run]:
         ends = np.concatenate(([0], np.cumsum(length)))
         batches = list(batches_of_clips(length, self._settings.retrieve.batch_tokens)) or [slice(0, 0)]
         for number, batch in enumerate(batches):
             rows = slice(int(ends[batch.start]), int(ends[batch.stop]))
             yield Run(
                 layer, shard, x[rows], clip[batch], length[batch],
-                None if seconds is None else seconds[rows], seconds_per_token, last=number == len(batches) - 1,
+                None if extras.seconds is None else extras.seconds[rows], extras.seconds_per_token,
+                last=number == len(batches) - 1, sound=None if extras.sound is None else extras.sound[batch],
             )  # fmt: skip
 
 

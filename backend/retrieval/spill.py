@@ -36,6 +36,8 @@ class Visit:
         The regular grid; 0 where there is none.
     sums : dict of array
         Additive measurements, by name.
+    sound : uint64 array [n], optional
+        Hash of the samples of each clip.
     """
 
     clip: Int64
@@ -43,6 +45,7 @@ class Visit:
     seconds: npt.NDArray[np.float64] | None = None
     seconds_per_token: float = 0.0
     sums: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    sound: npt.NDArray[np.uint64] | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,8 @@ def write_visit(handle: h5py.File, visit: Visit) -> None:
     handle.attrs["seconds_per_token"] = visit.seconds_per_token
     if visit.seconds is not None:
         handle.create_dataset("seconds", data=visit.seconds)
+    if visit.sound is not None:
+        handle.create_dataset("sound", data=visit.sound)
     for name, value in visit.sums.items():
         handle.create_dataset(f"sums/{name}", data=value)
 
@@ -135,6 +140,7 @@ def read_visit(path: Path, kind: str = KIND) -> Visit:
             handle["seconds"][...] if "seconds" in handle else None,
             float(handle.attrs["seconds_per_token"]),
             {name: handle[f"sums/{name}"][...] for name in handle.get("sums", ())},
+            handle["sound"][...] if "sound" in handle else None,
         )
 
 

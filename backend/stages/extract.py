@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from backend.errors import ArdError
 from backend.extract.estimate import estimate, measure, refuse_if_too_large
-from backend.extract.plan import TOKENS_PER_SECOND, Plan, clip_seconds, make_plan, used_clips
+from backend.extract.plan import Plan, clip_work, make_plan, used_clips
 from backend.extract.recipe import Recipe, recipes
 from backend.extract.statistics import Statistics, merge, outliers, save
 from backend.jobs.job import Job
@@ -127,7 +128,13 @@ class _Extraction:
 
         folders = {r.layer: r.folder(self.study) for r in self.layers}
         forward = Forward(target, batch_waves=self.settings.extract.batch_clips, job=self.job)
-        progress = _Progress(self.job, table, plan, wanted)
+        work = clip_work(
+            table,
+            whole_windows=target.window_seconds if target.whole_windows else None,
+            chunked=self.settings.clips.crop == "chunk",
+        )
+        unit = "windows" if target.whole_windows else "tokens (estimated)"
+        progress = _Progress(self.job, work, unit, plan, wanted)
         writing: Future[None] | None = None
         with ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
             for shard, rows in encode_shards(
@@ -211,22 +218,24 @@ def _write(shard: int, rows: dict[str, Rows], folders: Mapping[str, Path], dtype
 
 
 class _Progress:
-    """Counts clips by their planned tokens, and stops between batches."""
+    """Counts clips by what they cost, and stops between batches."""
 
-    def __init__(self, job: Job, table: ClipTable, plan: Plan, wanted: Mapping[int, Sequence[str]]) -> None:
+    def __init__(
+        self, job: Job, work: npt.NDArray[np.float64], unit: str, plan: Plan, wanted: Mapping[int, Sequence[str]]
+    ) -> None:
         self._job = job
-        self._tokens = np.maximum(clip_seconds(table), 0.02) * TOKENS_PER_SECOND
-        everything = float(sum(self._tokens[list(batch)].sum() for batch in plan.batches))
-        mine = float(sum(self._tokens[list(plan.shard_clips(shard))].sum() for shard in wanted))
+        self._work = work
+        everything = float(sum(work[list(batch)].sum() for batch in plan.batches))
+        mine = float(sum(work[list(plan.shard_clips(shard))].sum() for shard in wanted))
         self._total = everything
         self._mine = mine
         self._done = everything - mine
         self._batches = 0
         self._began = time.monotonic()
-        job.begin_progress("tokens (estimated)", already_done=self._done)
+        job.begin_progress(unit, already_done=self._done)
 
     def after_batch(self, clips: Sequence[int]) -> None:
-        self._done += float(self._tokens[list(clips)].sum())
+        self._done += float(self._work[list(clips)].sum())
         self._batches += 1
         if self._batches == ESTIMATE_AFTER:
             finished = self._done - (self._total - self._mine)

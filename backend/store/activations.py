@@ -68,7 +68,8 @@ def write_shard(
     length : array [n]
         Tokens T of each clip (0 allowed).
     extras : Extras, optional
-        Times off the regular grid, transcripts, and the clips of this shard's plan that have no rows.
+        Times off the regular grid, transcripts, hashes of the samples, and the clips of this shard's plan that have
+        no rows.
     """
     if int(length.sum()) != len(x) or len(clip) != len(length):
         raise ValueError("lengths do not add up to the rows")
@@ -122,6 +123,8 @@ class Extras:
         Clip table row and reason of each planned clip without rows.
     seconds_per_token : float
         Step of the regular grid; 0 where there is none, or no row to tell.
+    sound : array [n], uint64, or None
+        Hash of the samples the model was given of each clip, in the order of `clip`.
     """
 
     seconds: npt.NDArray[np.float64] | None = None
@@ -129,6 +132,7 @@ class Extras:
     text: tuple[str, ...] = ()
     skipped: tuple[tuple[int, str], ...] = ()
     seconds_per_token: float = 0.0
+    sound: npt.NDArray[np.uint64] | None = None
 
 
 def _write_extras(handle: h5py.File, extras: Extras) -> None:
@@ -137,6 +141,8 @@ def _write_extras(handle: h5py.File, extras: Extras) -> None:
         times = handle.create_dataset("seconds", data=extras.seconds.astype(np.float64))
         times.attrs["approximate"] = extras.approximate
     handle.attrs["seconds_per_token"] = extras.seconds_per_token
+    if extras.sound is not None:
+        handle.create_dataset("sound", data=extras.sound)
     if any(extras.text):
         handle.create_dataset("transcripts", data=list(extras.text), dtype=text)
     handle.create_dataset("skipped_clip", data=np.array([c for c, _ in extras.skipped], dtype=np.int64))
@@ -159,6 +165,7 @@ def read_extras(path: Path) -> Extras:
                 )
             ),
             seconds_per_token=float(handle.attrs["seconds_per_token"]),
+            sound=handle["sound"][...] if "sound" in handle else None,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -58,11 +58,14 @@ class Target(ABC):
         Hertz it expects.
     window_seconds : float
         Longest audio of one forward, from the feature extractor, never a constant (A-05).
+    whole_windows : bool
+        True where a forward computes the whole window however short the clip is.
     """
 
     model: torch.nn.Module
     sample_rate: int
     window_seconds: float
+    whole_windows: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod

@@ -36,6 +36,7 @@ class Qwen2Audio(HuggingFaceTarget):
     """
 
     inside: ClassVar[dict[str, str]] = {"decoder": "language_model", "encoder": "audio_tower"}
+    whole_windows: ClassVar[bool] = True
 
     def __init__(self, model: Any, identity: Any, section: ModelSection, processor: Any) -> None:
         super().__init__(model, identity, section, processor.feature_extractor)

@@ -45,6 +45,7 @@ class Whisper(HuggingFaceTarget):
     """
 
     inside: ClassVar[dict[str, str]] = {"encoder": "encoder", "decoder": "decoder"}
+    whole_windows: ClassVar[bool] = True
 
     def __init__(self, model: Any, identity: Any, section: ModelSection, processor: Any) -> None:
         super().__init__(model, identity, section, processor.feature_extractor)

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.extract.plan import clip_seconds, make_plan, used_clips
+from backend.extract.plan import clip_seconds, clip_work, make_plan, used_clips
 from backend.store import clips as clip_table
 from backend.store.clips import Clip, ClipTable
 
@@ -86,3 +86,10 @@ def test_every_clip_is_in_exactly_one_batch_of_one_shard(
     clips = [clip for shard in range(len(plan.shards)) for clip in plan.shard_clips(shard)]
     assert sorted(clips) == list(range(len(seconds)))
     assert plan == make_plan(table, np.arange(len(seconds)), batch_clips=batch_clips, shard_tokens=shard_tokens)
+
+
+def test_a_clip_costs_its_windows_where_the_model_computes_whole_windows(tmp_path: Path) -> None:
+    table = table_of(tmp_path, [0.5, 30.0, 61.0])
+    assert clip_work(table, whole_windows=30.0, chunked=True).tolist() == [1, 1, 3]
+    assert clip_work(table, whole_windows=30.0, chunked=False).tolist() == [1, 1, 1]
+    assert clip_work(table, whole_windows=None, chunked=False).tolist() == [25, 1500, 3050]

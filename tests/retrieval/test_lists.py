@@ -95,10 +95,20 @@ def test_identical_audio_appears_once_in_the_most_list_only(tmp_path: Path) -> N
 
 def test_identity_is_content_and_seconds_and_never_a_missing_hash() -> None:
     numbers = identities(
-        ["x", "x", "x", "", "", "y"], np.array([0, 0, 5.0, 0, 0, 0]), np.array([np.nan] * 2 + [9.0] + [np.nan] * 3)
+        ["x", "x", "x", "", "", "y"],
+        np.array([0, 0, 5.0, 0, 0, 0]),
+        np.array([np.nan] * 2 + [9.0] + [np.nan] * 3),
+        [None] * 6,
     )
     assert numbers[0] == numbers[1]
     assert len(set(numbers.tolist())) == 5
+
+
+def test_files_of_other_bytes_that_decode_to_the_same_samples_are_identical() -> None:
+    whole, ends = np.zeros(4), np.full(4, np.nan)
+    numbers = identities(["x", "y", "z", "z"], whole, ends, [7, 7, 8, None])
+    assert numbers[0] == numbers[1]
+    assert len(set(numbers.tolist())) == 3
 
 
 def brute_lists(

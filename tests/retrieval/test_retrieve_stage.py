@@ -9,6 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from backend.errors import ArdError, Stopped
@@ -16,15 +17,18 @@ from backend.jobs.job import Job, quiet_job
 from backend.retrieval.statistics import clip_score
 from backend.sae.files import load_sae
 from backend.sae.metrics import evaluate
-from backend.stages import retrieve
+from backend.stages import pipeline, retrieve
 from backend.store.activations import ActivationStore
+from backend.store.clips import ClipTable
 from backend.store.retrieval import RetrievalFile
 from backend.study.atomic import read_json
 from backend.study.configuration import load_settings
 from backend.study.folder import Study
 from backend.study.manifest import read_manifest
 from backend.study.settings import Settings
-from builders.tiny_study import finished_study
+from builders.open_study import open_study
+from builders.tiny_models import tiny_whisper
+from builders.tiny_study import finished_study, recordings
 
 SAE = "encoder.2-batchtopk-e4-k8-s0"
 
@@ -259,3 +263,27 @@ def test_streaming_study_is_ranked_without_any_stored_activation(tmp_path: Path)
                 np.testing.assert_allclose(dense[features], scores, rtol=1e-4)
                 ranked.add(int(clip))
         assert ranked == set(np.flatnonzero(table.probe).tolist())
+
+
+@pytest.mark.parametrize("storage", ["cache", "stream"])
+def test_audio_that_is_there_twice_in_other_files_is_listed_once(tmp_path: Path, storage: str) -> None:
+    audio = recordings(tmp_path / "audio", count=8)
+    original = next(audio.rglob("*.wav"))
+    samples, rate = soundfile.read(original, dtype="int16")
+    soundfile.write(audio / "copy.flac", samples, rate)
+    study, settings = open_study(
+        tmp_path / "s", tiny_whisper(tmp_path / "model"), [audio], ["encoder.last"],
+        train={"steps": 10}, extract={"storage": storage},
+    )  # fmt: skip
+    pipeline.run(study, settings, quiet_job())
+    table = ClipTable(study.clips())
+    pair = {i for i in range(len(table)) if table[i].record in ("copy.flac", str(original.relative_to(audio)))}
+    assert len(pair) == 2
+    (ranking,) = (p for p in retrieve.products(study, settings) if "raw" not in p.name)
+    listed = 0
+    with RetrievalFile(study.retrieval(ranking.name)) as file:
+        for k in range(file.features):
+            found = pair & set(file.feature(k).most_clips.tolist())
+            assert len(found) < 2
+            listed += len(found)
+    assert listed
