@@ -184,9 +184,7 @@ def identities(hashes: list[str], starts: Float64, ends: Float64, sound: Sequenc
     """
     numbers: dict[tuple[str, ...], int] = {}
     out = np.empty(len(hashes), np.int64)
-    for row, (digest, start, end, heard) in enumerate(
-        zip(hashes, starts.tolist(), ends.tolist(), sound, strict=True)
-    ):
+    for row, (digest, start, end, heard) in enumerate(zip(hashes, starts.tolist(), ends.tolist(), sound, strict=True)):
         if heard is not None:
             name: tuple[str, ...] = ("sound", str(heard))
         else:

@@ -130,9 +130,9 @@ def finish_units(
         writer = _writer(handle, units, visits, found, section, raw=True)
         totals = merge_units(
             handle, writer, [collection.path(shard) for shard in shards], found,
-            make_ranker(table, found.tokens, section, sounds(visits, len(table))), d=d, reading=section.raw_reading, score=section.score,
-            p=section.p, memory=section.memory_mb * 2**20 // 2, clip_features=section.clip_features,
-            check_stop=check_stop,
+            make_ranker(table, found.tokens, section, sounds(visits, len(table))),
+            d=d, reading=section.raw_reading, score=section.score, p=section.p,
+            memory=section.memory_mb * 2**20 // 2, clip_features=section.clip_features, check_stop=check_stop,
         )  # fmt: skip
         none = np.empty((units, 0), np.int32)
         writer.finish(

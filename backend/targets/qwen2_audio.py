@@ -15,6 +15,7 @@ from backend.targets.families import FAMILIES
 from backend.targets.hugging_face import HuggingFaceTarget, Seconds, grid
 from backend.targets.layers import split_layer
 from backend.targets.load import from_pretrained, pretrained
+from backend.targets.mel import frame_mask, log_mel
 from backend.targets.tap import tap
 
 
@@ -116,10 +117,6 @@ class Qwen2Audio(HuggingFaceTarget):
 
     def _forward(self, waves: Sequence[Wave], layers: Sequence[str]) -> dict[str, torch.Tensor]:
         """One forward of the whole batch, stopped after the last asked layer."""
-        audio = self.extractor(
-            list(waves), sampling_rate=self.sample_rate, return_attention_mask=True, padding="max_length",
-            return_tensors="pt",
-        )  # fmt: skip
         rows = [
             [*self.before, *[self.audio_id] * audio_tokens(len(wave), self.hop), *self.after, *self.tail]
             for wave in waves
@@ -134,8 +131,8 @@ class Qwen2Audio(HuggingFaceTarget):
             lambda: self.model(
                 input_ids=ids.to(self.device),
                 attention_mask=mask.to(self.device),
-                input_features=audio["input_features"].to(self.device, self.dtype),
-                feature_attention_mask=audio["attention_mask"].to(self.device),
+                input_features=log_mel(self.extractor, waves).to(self.device, self.dtype),
+                feature_attention_mask=frame_mask(self.extractor, waves).to(self.device),
                 use_cache=False,
             ),
         )

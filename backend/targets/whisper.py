@@ -18,6 +18,7 @@ from backend.targets.families import FAMILIES
 from backend.targets.hugging_face import HuggingFaceTarget, Seconds, grid
 from backend.targets.layers import split_layer
 from backend.targets.load import from_pretrained, pretrained
+from backend.targets.mel import log_mel
 from backend.targets.tap import tap
 
 
@@ -123,9 +124,7 @@ class Whisper(HuggingFaceTarget):
         return results
 
     def _features(self, waves: Sequence[Wave]) -> torch.Tensor:
-        batch = self.extractor(list(waves), sampling_rate=self.sample_rate, return_tensors="pt")
-        features: torch.Tensor = batch.input_features
-        return features.to(self.device, self.dtype)
+        return log_mel(self.extractor, waves).to(self.device, self.dtype)
 
     @torch.no_grad()
     def _encode(self, features: torch.Tensor, frames: list[int], layers: Sequence[str]) -> list[Encoded]:
