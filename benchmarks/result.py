@@ -35,13 +35,21 @@ def device_name(device: str = "cpu") -> str:
     return f"{model}, {torch.get_num_threads()} threads"
 
 
+def _portable(word: str) -> str:
+    """A word of the command line without the folders of this machine."""
+    path = Path(word)
+    if path.resolve().parent == RESULTS.parent:
+        return f"benchmarks/{path.name}"
+    return path.name if path.is_absolute() else word
+
+
 def write(name: str, rows: Sequence[Mapping[str, Any]], *, device: str, seconds: float, **context: Any) -> Path:
     """Write results/<name>.json."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     record = {
         "benchmark": name,
-        "command": shlex.join(["python", *sys.argv]),
+        "command": shlex.join(["python", *(_portable(word) for word in sys.argv)]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": device,
         "seconds": round(seconds, 1),
