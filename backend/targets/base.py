@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from backend.errors import ArdError
 from backend.registry import Registry
 from backend.study.settings import ModelSection
 from backend.targets.layers import resolve_layer
+from backend.targets.tap import Replace
 
 Wave = npt.NDArray[np.float32]
 
@@ -109,6 +111,22 @@ class Target(ABC):
     def generate(self, clip: Wave, prompt: str, max_new_tokens: int = 256) -> str:
         """Greedy answer or transcript; ArdError for models that do not generate."""
         raise ArdError(f"a {type(self).__name__} does not generate text")
+
+    def answer_loss(self, clip: Wave, prompt: str, answer: str) -> float:
+        """Mean negative log-likelihood per token of `answer` (nats); ArdError for models that do not generate."""
+        raise ArdError(f"a {type(self).__name__} does not generate text")
+
+    def spliced(self, layer: str, samples: int, replace: Replace) -> AbstractContextManager[None]:
+        """While it lasts, `replace` maps the residual stream after `layer` where the target reads it.
+
+        Parameters
+        ----------
+        samples : int
+            Of the one clip that runs meanwhile; the positions are those of `encode`. Decoding steps are left alone.
+        replace : callable
+            [positions, d] → [positions, d].
+        """
+        raise ArdError(f"nothing can be put into layer {layer} of a {type(self).__name__}")
 
     def resolve(self, layer: str) -> str:
         """The full name of `layer`: "3" and "last" mean the usual stack; ArdError lists what exists."""

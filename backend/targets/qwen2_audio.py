@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from backend.targets.hugging_face import HuggingFaceTarget, Seconds, grid
 from backend.targets.layers import split_layer
 from backend.targets.load import from_pretrained, pretrained
 from backend.targets.mel import frame_mask, log_mel
-from backend.targets.tap import tap
+from backend.targets.tap import Replace, spliced, tap
 
 
 def audio_tokens(samples: int, hop: int = 160) -> int:
@@ -165,6 +166,35 @@ class Qwen2Audio(HuggingFaceTarget):
         seconds[start : start + count] = audio
         return slice(0, len(seconds)), seconds
 
+    def spliced(self, layer: str, samples: int, replace: Replace) -> AbstractContextManager[None]:
+        layer = self.resolve(layer)
+        block = self.module(layer)[1]
+        count = audio_tokens(min(samples, self.window_samples), self.hop)
+        if split_layer(layer)[0] == "encoder":
+            frames = self._frames(min(samples, self.window_samples))
+            return spliced(block, replace, lambda hidden: slice(0, frames))
+        positions, _ = self._positions(count)
+        # a decoding step runs on one position; the prompt is never that short
+        return spliced(block, replace, lambda hidden: None if hidden.shape[1] == 1 else _chosen(positions))
+
+    @torch.no_grad()
+    def answer_loss(self, clip: Wave, prompt: str, answer: str) -> float:
+        (wave,) = self.in_window([clip])
+        audio = [self.audio_id] * audio_tokens(len(wave), self.hop)
+        tokenizer = self.processor.tokenizer
+        given = tokenizer(self.chat(prompt), add_special_tokens=False)["input_ids"]
+        at = given.index(self.audio_id)
+        said = [*tokenizer(answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        ids = torch.tensor([[*given[:at], *audio, *given[at + 1 :], *said]], device=self.device)
+        logits = self.model(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            input_features=log_mel(self.extractor, [wave]).to(self.device, self.dtype),
+            feature_attention_mask=frame_mask(self.extractor, [wave]).to(self.device),
+            use_cache=False,
+        ).logits[0, -len(said) - 1 : -1]
+        return float(torch.nn.functional.cross_entropy(logits.float(), ids[0, -len(said) :]))
+
     @torch.no_grad()
     def generate(self, clip: Wave, prompt: str, max_new_tokens: int = 256) -> str:
         """Greedy answer to `prompt` about the clip's first window; ArdError if it is too short for one token."""
@@ -185,6 +215,10 @@ class Qwen2Audio(HuggingFaceTarget):
 
     def describe(self) -> dict[str, Any]:
         return {**super().describe(), "prompt": self.prompt, "tokens": self.section.tokens}
+
+
+def _chosen(positions: slice | list[int]) -> slice | torch.Tensor:
+    return positions if isinstance(positions, slice) else torch.tensor(positions)
 
 
 def _keep_mask(module: torch.nn.Module, args: Any, values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -18,6 +19,32 @@ def block_output(output: Any) -> torch.Tensor:
     if not isinstance(hidden, torch.Tensor):
         raise TypeError(f"a block returned a {type(hidden).__name__}, not hidden states")
     return hidden
+
+
+Replace = Callable[[torch.Tensor], torch.Tensor]
+"""Residual stream [positions, d] → what stands there instead."""
+Where = Callable[[torch.Tensor], slice | torch.Tensor | None]
+"""Positions to replace, from a block's output [1, positions, d]; None for none, as in decoding steps."""
+
+
+@contextmanager
+def spliced(block: torch.nn.Module, replace: Replace, where: Where) -> Iterator[None]:
+    """While it lasts, `block` gives `replace(x)` at the positions `where` tells, for one clip at a time."""
+
+    def hook(module: torch.nn.Module, inputs: Any, output: Any) -> Any:
+        hidden = block_output(output)
+        chosen = where(hidden)
+        if chosen is None:
+            return output
+        changed = hidden.clone()
+        changed[0, chosen] = replace(hidden[0, chosen]).to(hidden.dtype)
+        return (changed, *output[1:]) if isinstance(output, (tuple, list)) else changed
+
+    handle = block.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @torch.no_grad()

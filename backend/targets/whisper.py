@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ from backend.targets.hugging_face import HuggingFaceTarget, Seconds, grid
 from backend.targets.layers import split_layer
 from backend.targets.load import from_pretrained, pretrained
 from backend.targets.mel import log_mel
-from backend.targets.tap import tap
+from backend.targets.tap import Replace, spliced, tap
 
 
 @dataclass(frozen=True)
@@ -220,6 +221,31 @@ class Whisper(HuggingFaceTarget):
         }
         chosen = torch.stack([weights[layer][head] for layer, head in self._heads])[..., :frames]
         return token_seconds(chosen, prompt, self.hop / self.sample_rate, int(self.model.config.median_filter_width))
+
+    def spliced(self, layer: str, samples: int, replace: Replace) -> AbstractContextManager[None]:
+        layer = self.resolve(layer)
+        if split_layer(layer)[0] == "decoder":
+            raise ArdError(
+                f"nothing can be put into layer {layer}: its positions are the transcript that would change",
+                todo="Use a layer of the encoder.",
+            )
+        frames = self.token_count(min(samples, self.window_samples), layer)
+        return spliced(self.module(layer)[1], replace, lambda hidden: slice(0, frames))
+
+    @torch.no_grad()
+    def answer_loss(self, clip: Wave, prompt: str, answer: str) -> float:
+        if prompt:
+            raise ArdError("a transcript answers no question", todo="Leave the question empty.")
+        (wave,) = self.in_window([clip])
+        said = self.processor.tokenizer(answer, add_special_tokens=False)["input_ids"]
+        config = self.model.generation_config
+        forced = [self.model.config.decoder_start_token_id, config.no_timestamps_token_id]
+        if getattr(config, "is_multilingual", False):
+            raise ArdError("the loss of a transcript is offered for models of one language only")
+        ids = torch.tensor([[*forced, *said, config.eos_token_id]], device=self.device)
+        logits = self.model(self._features([wave]), decoder_input_ids=ids[:, :-1], use_cache=False).logits[0]
+        wanted = ids[0, len(forced) :]
+        return float(torch.nn.functional.cross_entropy(logits[len(forced) - 1 :].float(), wanted))
 
     def generate(self, clip: Wave, prompt: str = "", max_new_tokens: int = 256) -> str:
         """Greedy transcript of the clip's first window; `prompt` is text that is taken to come before it."""

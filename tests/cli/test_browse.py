@@ -154,3 +154,21 @@ def test_export_is_the_filtered_list(ard: Ard, finished: Study, tmp_path: Path) 
     assert all(int(row["support"]) > 3 for row in rows)
     for name in ("json", "jsonl", "md"):
         assert ard("export", finished.root, "--format", name, "--out", tmp_path / "out")[0] == 0
+
+
+def test_splice_tells_how_many_answers_stay_and_which_do_not(ard: Ard, finished: Study) -> None:
+    status, out, _ = ard("splice", finished.root, "--clips", 3, "--tokens", 4, "--json")
+    assert status == 0
+    found = json.loads(out)
+    assert found["clips"] == len(found["answers"]) == 3
+    assert found["unchanged"] == sum(a["original"] == a["reconstructed"] for a in found["answers"]) / 3
+    status, out, _ = ard("splice", finished.root, "--clips", 3, "--tokens", 4)
+    assert status == 0
+    assert f"{found['unchanged']:.1%} of 3 answers unchanged" in out
+    assert out.count("reconstructed  ") == sum(a["original"] != a["reconstructed"] for a in found["answers"])
+
+
+def test_raw_units_cannot_be_spliced(ard: Ard, finished: Study) -> None:
+    status, _, err = ard("splice", finished.root, "--sae", "raw-encoder.1")
+    assert status == 1
+    assert "raw" in err
