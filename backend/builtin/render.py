@@ -9,7 +9,8 @@ from backend.builtin.engines import festival, flite
 from backend.builtin.engines.programs import fetch_programs
 from backend.builtin.examples import Recording, write_rows
 from backend.builtin.render_instruments import render_instruments, soundfonts
-from backend.builtin.render_speech import render_speech
+from backend.builtin.render_speech import plan, render_speech
+from backend.builtin.rendering import prune
 
 MANIFEST = "rendered.jsonl"
 
@@ -23,7 +24,11 @@ def fetch_renderers(work: Path) -> None:
 
 
 def render(work: Path) -> list[Recording]:
-    """Render what is missing and write `rendered.jsonl`; ArdError naming the package that an engine needs."""
+    """Render what is missing and write `rendered.jsonl`; ArdError naming the package that an engine needs.
+
+    Files of an earlier plan are removed.
+    """
     recordings = [*render_instruments(work), *render_speech(work)]
+    prune(work, [*recordings, *(one.draft for one in plan())])
     write_rows(work / MANIFEST, recordings)
     return recordings

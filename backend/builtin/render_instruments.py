@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from backend.audio.load import Audio
 from backend.builtin.dice import dice
 from backend.builtin.engines.base import at_recipe_rate, module
 from backend.builtin.examples import Recording, Split
-from backend.builtin.rendering import FOLDER, keep
+from backend.builtin.rendering import keep, place
 from backend.errors import ArdError
 from backend.resources import resource
 
@@ -196,14 +196,13 @@ def _melodies(font: SoundFont, chosen: dict[str, Any]) -> Iterator[Score]:
             played = [played[(number * each + step) % len(played)] for step in range(each)]
         verb = "singing" if family == "voice" else "playing"
         for pitch, rate in played:
-            name = f"{program:03d}-{label.replace(' ', '-')}/{pitch or 'melody'}-{rate or 'medium'}"
+            name = f"program-{program:03d}/{pitch or 'melody'}-{rate or 'medium'}"
             chance = dice(font.name, name)
             attributes = {"family": family, "pitch": pitch, "rate": rate}
             alone = pitch == "steady" and not rate
             notes = _held(chance, low, high) if alone else _melody(chance, pitch, rate, low, high, chosen["limits"])
             phrase = f"{noun} {verb} {'one long note' if alone else _described(pitch, rate)}"
-            draft = _draft(font, name, label, phrase, attributes, split)
-            yield Score(draft, font.name, 0, program, notes)
+            yield _score(font, 0, program, notes, _draft(font, name, label, phrase, attributes, split))
 
 
 def _described(pitch: str, rate: str) -> str:
@@ -264,7 +263,7 @@ def _drums(font: SoundFont, chosen: dict[str, Any]) -> Iterator[Score]:
                 adverb = "quickly" if rate == "fast" else "slowly"
                 phrase = f"a {rate} drum beat" if label == "beat" else f"{noun} struck {adverb} again and again"
                 draft = _draft(font, name, label, phrase, attributes, font.split or split)
-                yield Score(draft, font.name, DRUM_BANK, kit, notes)
+                yield _score(font, DRUM_BANK, kit, notes, draft)
 
 
 def _struck(chance: np.random.Generator, keys: Sequence[int], rate: str, limits: dict[str, Any]) -> tuple[Note, ...]:
@@ -282,10 +281,15 @@ def _struck(chance: np.random.Generator, keys: Sequence[int], rate: str, limits:
     return tuple(notes)
 
 
+def _score(font: SoundFont, bank: int, program: int, notes: tuple[Note, ...], draft: Recording) -> Score:
+    path = place(draft.id, bank, program, [astuple(note) for note in notes])
+    return Score(replace(draft, path=path), font.name, bank, program, notes)
+
+
 def _draft(font: SoundFont, name: str, label: str, phrase: str, attributes: dict[str, str], split: Split) -> Recording:
     return Recording(
         id=f"{SYNTHESISER}/{font.name}/{name}",
-        path=f"{FOLDER}/{SYNTHESISER}/{font.name}/{name}.flac",
+        path="",
         source=f"{SYNTHESISER} {font.name}",
         category="music",
         label=label,

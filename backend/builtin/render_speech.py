@@ -21,7 +21,7 @@ from backend.builtin.engines.flite import Flite
 from backend.builtin.engines.pico import Pico
 from backend.builtin.examples import RATE, Recording, Split
 from backend.builtin.pitch import fundamental
-from backend.builtin.rendering import FOLDER, keep
+from backend.builtin.rendering import FOLDER, keep, place
 from backend.resources import resource
 from backend.store.clips import Clip
 from backend.study.atomic import write_json
@@ -221,7 +221,7 @@ def _draft(voice: Voice, line: Line, rate: str, turn: int) -> Recording:
     manner = {"fast": " fast", "slow": " slowly"}.get(rate, "")
     return Recording(
         id=f"{voice.engine}/{name}",
-        path=f"{FOLDER}/{voice.engine}/{name}.flac",
+        path=place(f"{voice.engine}/{name}", voice.tract, asdict(line)),
         source=voice.engine,
         category="speech",
         label=f"{line.language} {voice.sex}",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -16,8 +17,12 @@ from backend.builtin.examples import RATE, Recording
 from backend.errors import ArdError
 from backend.store.clips import Clip
 from backend.study.atomic import replacing
+from backend.study.fingerprint import fingerprint
 
 FOLDER = "rendered"
+VERSION = 1
+"""Raised when the same plan sounds different."""
+
 PEAK = 0.8
 """Largest magnitude in a rendered file; the examples set their own level."""
 
@@ -28,13 +33,26 @@ PAUSE = 10 ** (-50 / 20)
 """Beginning and end of a rendering below this share of its peak are cut away."""
 
 
+def place(name: str, *made_of: Any) -> str:
+    """Path of a rendering relative to the recipe's folder; another one when what it is made of (JSON-ready) changes."""
+    return f"{FOLDER}/{name}-{fingerprint([VERSION, *made_of])[:8]}.flac"
+
+
+def prune(work: Path, recordings: Iterable[Recording]) -> None:
+    """Remove renderings that are none of these recordings: what a plan that was changed has left."""
+    kept = {work / recording.path for recording in recordings}
+    for path in (work / FOLDER).rglob("*.flac"):
+        if path not in kept:
+            path.unlink()
+
+
 def keep(work: Path, draft: Recording, make: Callable[[], Audio]) -> Recording:
     """The recording with duration and hash, rendered to `work / draft.path` if that file is not there yet.
 
     Parameters
     ----------
     draft : Recording
-        Its path is relative to `work` and carries everything the sound depends on.
+        Its path is one that `place` gave.
     make : callable
         Gives float32 [n] at 16 kHz, or raises an ArdError.
     """

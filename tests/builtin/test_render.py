@@ -20,7 +20,7 @@ from backend.builtin.examples import RATE, Recording
 from backend.builtin.pitch import fundamental
 from backend.builtin.render_instruments import Score, _described, _events
 from backend.builtin.render_speech import ENGINES, Spoken, with_tract
-from backend.builtin.rendering import PEAK, keep
+from backend.builtin.rendering import PEAK, keep, place, prune
 from backend.errors import ArdError
 
 SOURCES = Path(os.environ.get("ARD_RECIPE_SOURCES", "no recipe was run here"))
@@ -213,6 +213,15 @@ def test_a_rendering_is_made_once_trimmed_and_measured(tmp_path: Path) -> None:
     assert (rate, np.abs(written).max()) == (RATE, pytest.approx(PEAK, abs=1e-3))
     assert keep(tmp_path, draft, lambda: pytest.fail("rendered again")) == first
     assert keep(tmp_path, replace(draft, path="rendered/b.flac"), lambda: -sound).sound != first.sound
+
+
+def test_what_a_changed_plan_leaves_is_removed(tmp_path: Path) -> None:
+    path = place("a", [1, 2])
+    assert path == place("a", [1, 2]) != place("a", [1, 3])
+    kept = keep(tmp_path, recording("a", path=path), lambda: tone(440, 0.2).astype(np.float32))
+    keep(tmp_path, recording("b", path=place("b", 1)), lambda: tone(440, 0.2).astype(np.float32))
+    prune(tmp_path, [kept])
+    assert [found.relative_to(tmp_path).as_posix() for found in tmp_path.rglob("*.flac")] == [path]
 
 
 def test_a_silent_rendering_is_refused_and_not_kept(tmp_path: Path) -> None:

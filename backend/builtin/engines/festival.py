@@ -22,9 +22,12 @@ PACKAGES = (
 LIBRARIES = ("libestools2.5",)
 ENCODINGS = {"English": "ascii", "Italian": "iso-8859-1", "Czech": "iso-8859-2"}
 
+# HTS voices have a speed of their own and pass over Duration_Stretch
 SCRIPT = """{indexes}
 (voice_{speaker})
 (Parameter.set 'Duration_Stretch {stretch:.4f})
+(if (symbol-bound? 'hts_engine_params)
+  (set! hts_engine_params (cons (list "-r" {tempo:.4f}) hts_engine_params)))
 (utt.save.wave (utt.synth (Utterance Text "{text}")) "{out}" 'riff)
 """
 
@@ -60,7 +63,12 @@ class Festival:
         with TemporaryDirectory(prefix="festival-") as place:
             out = Path(place) / "spoken.wav"
             script = SCRIPT.format(
-                indexes=self._indexes, speaker=line.speaker, stretch=1 / line.tempo, text=line.text, out=out
+                indexes=self._indexes,
+                speaker=line.speaker,
+                tempo=line.tempo,
+                stretch=1 / line.tempo,
+                text=line.text,
+                out=out,
             )
             command: list[str | Path] = [self._program, "--datadir", self._tree, "--pipe"]
             call(command, self._sources, text=script.encode(ENCODINGS[line.language]), place=self._tree)
