@@ -87,7 +87,7 @@ class ComposeSettings:
     loud, normal, quiet : float
         Share of single sounds whose loudness is set on purpose.
     loud_db, normal_db, quiet_db : Range
-        Level in dBFS of these.
+        Level in dBFS of these, with room between them: peaks may keep a loud sound below its level.
     level_db : Range
         Level of varied single sounds whose loudness is not set on purpose; all other examples are at -20.
     noise_share, snr_db : float, Range
@@ -120,9 +120,9 @@ class ComposeSettings:
     loud: float = 0.12
     normal: float = 0.1
     quiet: float = 0.12
-    loud_db: Range = (-11.5, -8.5)
-    normal_db: Range = (-21.0, -19.0)
-    quiet_db: Range = (-38.0, -33.0)
+    loud_db: Range = (-12.0, -9.0)
+    normal_db: Range = (-27.0, -20.0)
+    quiet_db: Range = (-42.0, -34.0)
     level_db: Range = (-28.0, -14.0)
     noise_share: float = 0.5
     snr_db: Range = (10.0, 30.0)

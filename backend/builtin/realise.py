@@ -29,7 +29,17 @@ FADE = 0.005
 """Seconds of the raised-cosine fades at the ends of a stretch; a quarter of it where that is shorter."""
 
 PEAK = 0.99
-"""Largest magnitude; a waveform that exceeds it is scaled down as a whole, which lowers its level."""
+"""Largest magnitude of a waveform."""
+
+LOUD_DB = -13.0
+"""Up to this level a waveform that exceeds `PEAK` is scaled down as a whole, which leaves its shape and lowers its
+level; above it the level is what matters, and its peaks are pressed down instead."""
+
+PRESS = 0.005
+"""Seconds over which the gain goes down before a peak and up after it."""
+
+PRESS_ROUNDS = 4
+"""Pressing peaks down lowers the level; that many times it is raised again and the peaks pressed down once more."""
 
 CACHED_SECONDS = 1800.0
 """Decoded audio kept in memory: about 115 MB."""
@@ -59,7 +69,8 @@ class Realiser:
 
         Each stretch is cut out, brought to `NORMAL_DB`, faded in and out, changed by its gain and added at its
         offset. The sum is then scaled so that with the noise, whose own level is `noise_db`, the whole has the RMS
-        `level_db`; stretches that are silent stay silent. Last, a waveform that exceeds `PEAK` is scaled down to it.
+        `level_db`; stretches that are silent stay silent. Last, a waveform that exceeds `PEAK` is scaled down to it
+        or, where it is to be loud, has its peaks pressed down (`LOUD_DB`): nothing is clipped.
 
         Raises
         ------
@@ -74,7 +85,9 @@ class Realiser:
         noise = _noise(example, len(mixed))
         total = _levelled(mixed, noise, example) + noise
         peak = float(np.abs(total).max(initial=0.0))
-        return (total * (PEAK / peak) if peak > PEAK else total).astype(np.float32)
+        if peak > PEAK:
+            total = pressed(total, example.level_db) if example.level_db > LOUD_DB else total * (PEAK / peak)
+        return total.astype(np.float32)
 
     def _stretch(self, part: Part, example: str) -> Wave:
         samples = self._samples(part.recording, example)
@@ -128,6 +141,19 @@ def faded(stretch: Wave) -> Wave:
         return stretch
     ramp = 0.5 - 0.5 * np.cos(np.pi * np.arange(count) / count)
     return np.concatenate([stretch[:count] * ramp, stretch[count:-count], stretch[-count:] * ramp[::-1]])
+
+
+def pressed(total: Wave, level_db: float) -> Wave:
+    """A waveform near `level_db` whose peaks were lowered to `PEAK` by a gain that moves smoothly around them."""
+    half = round(PRESS * RATE)
+    bell = np.hanning(2 * half + 3)[1:-1]
+    for _ in range(PRESS_ROUNDS):
+        total = total * decibels(level_db - level(total))
+        needed = np.minimum(1.0, PEAK / np.maximum(np.abs(total), PEAK))
+        around = np.pad(needed, 2 * half, mode="edge")
+        lowest = np.lib.stride_tricks.sliding_window_view(around, 2 * half + 1).min(axis=1)
+        total = total * np.convolve(lowest, bell / bell.sum(), mode="valid")
+    return total
 
 
 def _levelled(mixed: Wave, noise: Wave, example: Example) -> Wave:

@@ -80,12 +80,34 @@ def test_the_shortest_stretches_are_heard(tmp_path: Path) -> None:
     assert np.flatnonzero(wave).tolist() == [1600, 1601, 1602]
 
 
-def test_what_is_too_loud_is_scaled_and_not_clipped(tmp_path: Path) -> None:
-    wave_file(tmp_path, "hiss", hiss(2.0))
-    quiet = heard(tmp_path, example(Part("hiss", 0.0, 0.0, 2.0), level_db=-30.0), "hiss")
-    loud = heard(tmp_path, example(Part("hiss", 0.0, 0.0, 2.0), level_db=-3.0), "hiss")
-    assert np.abs(loud).max() == pytest.approx(PEAK)
-    np.testing.assert_allclose(loud / np.abs(loud).max(), quiet / np.abs(quiet).max(), atol=1e-6)
+def peaky() -> np.ndarray:
+    """Hiss with bursts: a crest of 20 dB."""
+    wave = hiss(2.0)
+    for start in range(4000, 32000, 8000):
+        wave[start : start + 400] *= 6
+    return wave
+
+
+def test_a_normal_sound_with_high_peaks_is_scaled_and_keeps_its_shape(tmp_path: Path) -> None:
+    wave_file(tmp_path, "peaky", peaky())
+    quiet, normal = (
+        heard(tmp_path, example(Part("peaky", 0.0, 0.0, 2.0), level_db=asked), "peaky") for asked in (-35.0, -14.0)
+    )
+    assert np.abs(normal).max() == pytest.approx(PEAK)
+    np.testing.assert_allclose(normal / np.abs(normal).max(), quiet / np.abs(quiet).max(), atol=1e-6)
+
+
+def test_a_loud_sound_with_high_peaks_is_loud_and_not_clipped(tmp_path: Path) -> None:
+    wave_file(tmp_path, "peaky", peaky())
+    quiet, loud = (
+        heard(tmp_path, example(Part("peaky", 0.0, 0.0, 2.0), level_db=asked), "peaky") for asked in (-35.0, -10.0)
+    )
+    assert np.abs(loud).max() <= PEAK + 1e-6
+    assert level(loud) == pytest.approx(-10.0, abs=1.0)
+    inside = np.abs(quiet) > 1e-4
+    gain = loud[inside] / quiet[inside]
+    assert gain.min() > 0
+    assert np.abs(np.diff(gain)).max() < 0.05 * gain.max()
 
 
 def test_silence_is_digital_silence(tmp_path: Path) -> None:
