@@ -16,7 +16,7 @@ Key = tuple[Callable[[Recording], str], float]
 SPEECH: tuple[Key, ...] = (
     (lambda r: r.attributes.get("language", ""), 0.5),
     (lambda r: r.attributes.get("sex", ""), 0.0),
-    (lambda r: r.group, 0.5),
+    (lambda r: r.attributes.get("voice", r.group), 0.5),
 )
 """Men and women equally often within a language, so that the one does not tell the other."""
 
