@@ -279,7 +279,8 @@ def _sources(sources: Sequence[Source]) -> str:
 
 
 def _settings(evaluation: Mapping[str, Any], settings: CardSettings) -> str:
-    made = {**settings.made, "evaluation seed": evaluation["seed"], "weights sha256": evaluation["model"]["sha256"]}
+    asked = {f"evaluation {name.replace('_', ' ')}": value for name, value in evaluation["settings"].items()}
+    made = {**settings.made, **asked, "weights sha256": evaluation["model"]["sha256"]}
     return _table(["setting", "value"], [[name, str(value)] for name, value in made.items()])
 
 

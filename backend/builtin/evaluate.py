@@ -8,8 +8,8 @@ the mean-pooled audio tower, trained on the training split.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from backend.builtin.answers import Vocabulary, outside_vocabulary, read_answer
 from backend.builtin.examples import Example, Recording
-from backend.builtin.figures import FIGURES, Asked, Figure, Origin, Reply
+from backend.builtin.figures import BOTH, FIGURES, Asked, Figure, Origin, Reply
 from backend.builtin.probe import train_probe
 from backend.builtin.questions import all_questions
 from backend.builtin.scores import Outcome, Score, majority, score
@@ -28,10 +28,33 @@ from backend.resources import resource
 from backend.study.atomic import read_json, write_json
 from backend.study.fingerprint import file_hash, fingerprint
 from backend.study.settings import ModelSection
-from backend.targets.base import Wave
 
 CLIPS_AT_A_TIME = 256
 Features = npt.NDArray[np.float32]
+Wave = npt.NDArray[np.float32]
+Progress = Callable[[int, int], None]
+"""Told how many clips of how many are answered."""
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """How much is asked.
+
+    Attributes
+    ----------
+    per_class, per_class_unseen : int
+        Most answers of each class of a figure, to phrasings of training and to unseen ones; they are spread evenly
+        over the groups (recordings, voices) of the class.
+    seed : int
+        Of the bootstrap.
+    device : str
+        As in `ModelSection`.
+    """
+
+    per_class: int = 100
+    per_class_unseen: int = 30
+    seed: int = 0
+    device: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -60,17 +83,26 @@ class Corpus:
             raise ArdError(f"{len(self.examples)} examples have {len(self.pooled)} rows of features")
 
 
+def _silent(done: int, total: int) -> None:
+    """No progress."""
+
+
 def write_evaluation(
-    path: Path, model: Path, corpus: Corpus, wave: Callable[[Example], Wave], *, device: str = "auto", seed: int = 0
+    path: Path,
+    model: Path,
+    corpus: Corpus,
+    wave: Callable[[Example], Wave],
+    settings: EvaluateSettings,
+    progress: Progress = _silent,
 ) -> dict[str, Any]:
     """Evaluate `model` into the JSON file `path`; if it is already made from the same things, only read it.
 
     Raises as `evaluate` does.
     """
-    made_from = _fingerprint(model, corpus, seed)
+    made_from = _fingerprint(model, corpus, settings)
     if path.exists() and (found := read_json(path)).get("made_from") == made_from:
         return dict(found)
-    result = {"made_from": made_from, **evaluate(model, corpus, wave, device=device, seed=seed)}
+    result = {"made_from": made_from, **evaluate(model, corpus, wave, settings, progress)}
     write_json(path, result)
     return result
 
@@ -79,10 +111,8 @@ def evaluate(
     model: Path,
     corpus: Corpus,
     wave: Callable[[Example], Wave],
-    *,
-    device: str = "auto",
-    seed: int = 0,
-    progress: Callable[[int, int], None] = lambda done, all_: None,
+    settings: EvaluateSettings,
+    progress: Progress = _silent,
 ) -> dict[str, Any]:
     """All figures of `FIGURES` and all failures, ready for JSON.
 
@@ -92,17 +122,15 @@ def evaluate(
         Folder that `from_pretrained` loads.
     wave : function of Example to array
         Makes the waveform, mono float32 at 16 kHz.
-    progress : function
-        Told how many of how many clips are answered.
 
     Raises
     ------
     ArdError
         The model cannot be loaded, or an example names a recording that is not there.
     """
-    asked = questions_to_ask(corpus)
+    asked = questions_to_ask(corpus, settings)
     vocabulary = Vocabulary(sound for example in corpus.examples for sound in example.facts.sounds)
-    texts = _answers(model, asked, wave, device, progress)
+    texts = _answers(model, asked, wave, settings.device, progress)
     replies = [
         Reply(
             one,
@@ -114,25 +142,53 @@ def evaluate(
     ]
     return {
         "model": {"parameters_file": "model.safetensors", "sha256": _weights_hash(model)},
-        "seed": seed,
+        "settings": asdict(settings),
         "corpus": describe_corpus(corpus),
-        "figures": figures(replies, corpus, seed=seed),
-        "failures": failures(replies, corpus),
+        "figures": figures(replies, corpus, seed=settings.seed),
+        "failures": failures(replies),
     }
 
 
-def questions_to_ask(corpus: Corpus) -> list[Asked]:
-    """Every question that a figure counts, in a phrasing of training and in an unseen one."""
+def questions_to_ask(corpus: Corpus, settings: EvaluateSettings) -> list[Asked]:
+    """Every question that a figure counts, in phrasings of training and in unseen ones."""
     origins = _Origins(corpus)
-    found = []
-    for example in corpus.examples:
-        if example.split not in ("held_out", "unseen_source"):
-            continue
-        origin = origins.of(example)
-        for unseen in (False, True):
-            asked = [Asked(example, origin, one, unseen) for one in all_questions(example, unseen=unseen)]
-            found += [one for one in asked if any(_counts(figure, one) for figure in FIGURES)]
+    evaluated = [(example, origins.of(example)) for example in corpus.examples if example.split in BOTH]
+    recordings_of = Counter(one.label for one in corpus.recordings)
+    found: list[Asked] = []
+    for unseen, most in ((False, settings.per_class), (True, settings.per_class_unseen)):
+        asked = [
+            Asked(example, origin, dialogue, unseen)
+            for example, origin in evaluated
+            for dialogue in all_questions(example, unseen=unseen)
+        ]
+        counted: dict[int, set[str]] = defaultdict(set)
+        for figure in FIGURES:
+            for number in _chosen(figure, asked, recordings_of, most):
+                counted[number].add(figure.name)
+        found += [replace(asked[number], figures=frozenset(names)) for number, names in sorted(counted.items())]
     return found
+
+
+def _chosen(figure: Figure, asked: Sequence[Asked], recordings_of: Mapping[str, int], most: int) -> list[int]:
+    """Places of the questions that a figure counts: of each class `most`, from as many groups as possible."""
+    classes: dict[str, list[int]] = defaultdict(list)
+    for number, one in enumerate(asked):
+        if one.example.split in figure.splits and figure.asks(one):
+            classes[figure.truth(one)].append(number)
+    chosen = []
+    for name, members in classes.items():
+        if recordings_of[name] < figure.least_recordings:
+            continue
+        # the first of every group in an arbitrary but lasting order, then the second of every group, and so on
+        members.sort(key=lambda number: fingerprint([asked[number].example.id, asked[number].dialogue.question]))
+        before: Counter[str] = Counter()
+        turns = []
+        for place, number in enumerate(members):
+            group = asked[number].origin.group
+            turns.append((before[group], place, number))
+            before[group] += 1
+        chosen += [number for _, _, number in sorted(turns)[:most]]
+    return chosen
 
 
 def figures(replies: Sequence[Reply], corpus: Corpus, *, seed: int = 0) -> list[dict[str, Any]]:
@@ -141,14 +197,9 @@ def figures(replies: Sequence[Reply], corpus: Corpus, *, seed: int = 0) -> list[
     The figure itself is over phrasings of training; "unseen_phrasing" holds the same over the others.
     """
     training = _Training(corpus)
-    recordings_of = _recordings_of_labels(corpus.recordings)
     found = []
     for figure in FIGURES:
-        counted = [
-            reply
-            for reply in replies
-            if _counts(figure, reply.asked) and recordings_of[figure.truth(reply.asked)] >= figure.least_recordings
-        ]
+        counted = [reply for reply in replies if figure.name in reply.asked.figures]
         seen = [reply for reply in counted if not reply.asked.unseen]
         told = score(_outcomes(figure, seen), seed=seed)
         baselines = training.baselines(figure, [reply.asked for reply in seen], seed) if figure.is_a_choice else {}
@@ -172,19 +223,12 @@ def figures(replies: Sequence[Reply], corpus: Corpus, *, seed: int = 0) -> list[
     return found
 
 
-def failures(replies: Iterable[Reply], corpus: Corpus) -> list[dict[str, Any]]:
+def failures(replies: Iterable[Reply]) -> list[dict[str, Any]]:
     """Every answer that a figure counts as wrong, with all figures that do."""
-    recordings_of = _recordings_of_labels(corpus.recordings)
     found = []
     for reply in replies:
         asked = reply.asked
-        wrong = [
-            figure.name
-            for figure in FIGURES
-            if _counts(figure, asked)
-            and recordings_of[figure.truth(asked)] >= figure.least_recordings
-            and not figure.right(reply)
-        ]
+        wrong = [figure.name for figure in FIGURES if figure.name in asked.figures and not figure.right(reply)]
         if wrong:
             found.append(
                 {
@@ -288,7 +332,7 @@ def _answers(
     asked: Sequence[Asked],
     wave: Callable[[Example], Wave],
     device: str,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> list[str]:
     """The generated answer to every question, in order."""
     from backend.builtin.interview import interview
@@ -312,10 +356,6 @@ def _answers(
                 texts[place] = answer
         progress(start + len(some), len(clips))
     return texts
-
-
-def _counts(figure: Figure, asked: Asked) -> bool:
-    return asked.example.split in figure.splits and figure.asks(asked)
 
 
 def _outcomes(figure: Figure, replies: Iterable[Reply]) -> list[Outcome]:
@@ -354,10 +394,6 @@ def _confusions(figure: Figure, replies: Iterable[Reply]) -> list[dict[str, Any]
     return [{"expected": truth, "read": read or None, "n": n} for (truth, read), n in ordered]
 
 
-def _recordings_of_labels(recordings: Iterable[Recording]) -> Counter[str]:
-    return Counter(one.label for one in recordings)
-
-
 def _speaker(recording: Recording) -> str:
     """The voice, or where it is not known the group."""
     return recording.attributes.get("voice") or recording.group
@@ -370,7 +406,7 @@ def _weights_hash(model: Path) -> str:
     return file_hash(weights)
 
 
-def _fingerprint(model: Path, corpus: Corpus, seed: int) -> str:
+def _fingerprint(model: Path, corpus: Corpus, settings: EvaluateSettings) -> str:
     pooled = None if corpus.pooled is None else fingerprint(corpus.pooled.astype(np.float64).sum(axis=1).tolist())
     return fingerprint(
         {
@@ -381,6 +417,6 @@ def _fingerprint(model: Path, corpus: Corpus, seed: int) -> str:
             "pooled": pooled,
             "questions": file_hash(resource(FILE)),
             "figures": [repr((one.name, one.kinds, one.splits, one.goal, one.least_recordings)) for one in FIGURES],
-            "seed": seed,
+            "settings": asdict(replace(settings, device="")),
         }
     )

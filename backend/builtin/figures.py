@@ -42,12 +42,21 @@ class Origin:
 
 @dataclass(frozen=True)
 class Asked:
-    """A question about an example, before it is answered."""
+    """A question about an example, before it is answered.
+
+    Attributes
+    ----------
+    unseen : bool
+        Whether the phrasing is one that training never uses.
+    figures : frozenset of str
+        Names of the figures that count the answer.
+    """
 
     example: Example
     origin: Origin
     dialogue: Dialogue
     unseen: bool = False
+    figures: frozenset[str] = frozenset()
 
     @property
     def absent(self) -> bool:

@@ -37,7 +37,7 @@ def figure(name: str, title: str, balanced: float | None, **values: Any) -> dict
 def evaluation(*figures: dict[str, Any], failures: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     return {
         "model": {"parameters_file": "model.safetensors", "sha256": "abc123"},
-        "seed": 0,
+        "settings": {"per_class": 100, "seed": 0},
         "corpus": {"held_out": {"examples": 5, "recordings": 4, "rendered": 1}},
         "figures": list(figures),
         "failures": failures or [],
@@ -131,6 +131,7 @@ def test_limits_and_settings_are_written() -> None:
     text = card(evaluation(MISSED), SOURCES, SETTINGS)
     assert "* It has never heard a horse." in text
     assert row(text, "learning rate") == ["learning rate", "0.001"]
+    assert row(text, "evaluation per class") == ["evaluation per class", "100"]
     assert row(text, "weights sha256") == ["weights sha256", "abc123"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,17 @@ import pytest
 from question_builders import recording
 
 from backend.builtin.answers import Vocabulary, outside_vocabulary, read_answer
+from backend.builtin.card import CardSettings, card, sources_of
 from backend.builtin.evaluate import (
     Corpus,
+    EvaluateSettings,
     describe_corpus,
     evaluate,
     failures,
     figures,
     questions_to_ask,
     write_evaluation,
-)  # fmt: skip
+)
 from backend.builtin.examples import Example, Facts, Part, Recording, Sound, Split
 from backend.builtin.figures import FIGURES, Asked, Reply
 from backend.errors import ArdError
@@ -29,7 +32,10 @@ from builders.tiny_models import tiny_qwen2_audio
 DOG = Sound("animal", "dog", "a dog barking")
 CAT = Sound("animal", "cat", "a cat meowing")
 DRUM = Sound("music", "snare drum", "a snare drum", {"family": "percussion"})
-SPLITS: tuple[Split, ...] = ("train", "validation", "held_out", "unseen_source")
+SETTINGS = EvaluateSettings(device="cpu")
+CARD = CardSettings("toy", "mit", "A toy.")
+DOGS: list[Split] = ["train", "train", "train", "train", "validation", "validation", "held_out", "unseen_source"]
+DRUMS: list[Split] = ["train", "train", "held_out", "held_out"]
 
 
 def voice(name: str, sex: str, language: str = "Spanish") -> Sound:
@@ -47,12 +53,10 @@ def corpus_of(recordings: list[Recording], *more: Example, rendered: tuple[str, 
 
 
 def toy() -> Corpus:
-    """Ten dogs, two cats, ten drums; known and unseen, recorded and synthetic voices; silence and noise; a pair."""
-    recordings = [recording(f"zoo/dog {i}", DOG, SPLITS[min(i, 9) // 4 if i < 8 else i - 6]) for i in range(10)]
-    recordings += [recording(f"zoo/cat {i}", CAT, ("train", "held_out")[i]) for i in range(2)]
-    recordings += [
-        recording(f"kit/drum {i}", DRUM, ("train", "train", "held_out", "held_out")[i % 4]) for i in range(10)
-    ]
+    """Eight dogs, two cats, ten drums; known and unseen, recorded and synthetic voices; silence and noise; a pair."""
+    recordings = [recording(f"zoo/dog {i}", DOG, split) for i, split in enumerate(DOGS)]
+    recordings += [recording("zoo/cat 0", CAT, "train"), recording("zoo/cat 1", CAT, "held_out")]
+    recordings += [recording(f"kit/drum {i}", DRUM, DRUMS[i % 4]) for i in range(10)]
     recordings += [
         recording("studio/ana 1", voice("ana", "woman"), "train"),
         recording("studio/ana 2", voice("ana", "woman"), "held_out"),
@@ -63,7 +67,7 @@ def toy() -> Corpus:
     ]
     rendered = tuple(one.id for one in recordings if one.source == "espeak-ng")
     pair = Example(
-        "pair", "held_out", (Part("zoo/dog 8", 0, 0, 1), Part("kit/drum 2", 1.2, 0, 1)), Facts((DOG, DRUM)), 2.2
+        "pair", "held_out", (Part("zoo/dog 6", 0, 0, 1), Part("kit/drum 2", 1.2, 0, 1)), Facts((DOG, DRUM)), 2.2
     )
     nothing = [
         Example(name, "held_out", (), Facts((), nothing=name), 1.0, None, -40.0) for name in ("silence", "noise")
@@ -74,7 +78,7 @@ def toy() -> Corpus:
 def answered(corpus: Corpus, answer: Callable[[Asked], str]) -> list[Reply]:
     vocabulary = Vocabulary(sound for example in corpus.examples for sound in example.facts.sounds)
     replies = []
-    for asked in questions_to_ask(corpus):
+    for asked in questions_to_ask(corpus, SETTINGS):
         text = answer(asked)
         outside = outside_vocabulary(text, asked.example.facts, vocabulary)
         replies.append(Reply(asked, text, read_answer(asked.dialogue.kind, text, vocabulary), tuple(outside)))
@@ -98,7 +102,7 @@ def test_true_answers_are_right_in_every_figure() -> None:
     for name, one in found.items():
         assert one["balanced"] in (1.0, None), name
         assert one["reached"] is (None if one["goal"] is None or one["n"] == 0 else True), name
-    assert not failures(answered(toy(), the_truth), toy())
+    assert not failures(answered(toy(), the_truth))
 
 
 def test_every_figure_of_the_card_is_there() -> None:
@@ -116,7 +120,7 @@ def test_always_the_same_answer_gets_one_class_right() -> None:
 
 
 def test_only_labels_with_enough_recordings_count() -> None:
-    """Ten dogs and ten drums, but two cats."""
+    """Eight dogs and ten drums, but two cats."""
     label = of(toy(), the_truth)["label"]
     assert [one["name"] for one in label["classes"]] == ["dog", "snare drum"]
     assert "cat" in [one["name"] for one in of(toy(), the_truth)["what"]["classes"]]
@@ -196,7 +200,7 @@ def test_a_failure_names_its_figures_its_recording_and_the_answer() -> None:
     replies = answered(
         corpus, lambda asked: "This is speech." if asked.dialogue.kind == "category" else asked.dialogue.answer
     )
-    seen, unseen = failures(replies, corpus)
+    seen, unseen = failures(replies)
     assert unseen["unseen_phrasing"]
     assert seen["figures"] == ["category"]
     assert (seen["recordings"], seen["expected"], seen["read"], seen["answer"]) == (
@@ -204,14 +208,23 @@ def test_a_failure_names_its_figures_its_recording_and_the_answer() -> None:
     )  # fmt: skip
 
 
+def test_of_each_class_a_few_answers_count_from_as_many_groups_as_there_are() -> None:
+    """Two groups with ten dogs each: of four questions two go to each group."""
+    recordings = [recording(f"zoo/dog {i}", DOG, "held_out", group=f"day {i // 10}") for i in range(20)]
+    asked = questions_to_ask(corpus_of(recordings), EvaluateSettings(per_class=4, per_class_unseen=1))
+    category = [one for one in asked if "category" in one.figures]
+    assert Counter(one.origin.group for one in category if not one.unseen) == {"day 0": 2, "day 1": 2}
+    assert sum(one.unseen for one in category) == 1
+
+
 def test_only_held_out_examples_are_asked_about() -> None:
-    assert {asked.example.split for asked in questions_to_ask(toy())} == {"held_out", "unseen_source"}
+    assert {asked.example.split for asked in questions_to_ask(toy(), SETTINGS)} == {"held_out", "unseen_source"}
 
 
 def test_an_example_of_an_unknown_recording_is_named() -> None:
     lost = alone(recording("zoo/dog", DOG, "held_out"))
     with pytest.raises(ArdError, match="uses the recording 'zoo/dog'"):
-        questions_to_ask(Corpus([lost], [], ()))
+        questions_to_ask(Corpus([lost], [], ()), SETTINGS)
 
 
 def test_features_must_belong_to_the_examples() -> None:
@@ -237,11 +250,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_real_model_is_evaluated_from_its_folder(model: Path) -> None:
     corpus = corpus_of([recording("zoo/dog", DOG, "train"), recording("zoo/cat", CAT, "held_out")])
     told: list[tuple[int, int]] = []
-    found = evaluate(model, corpus, hum, device="cpu", progress=lambda done, all_: told.append((done, all_)))
+    found = evaluate(model, corpus, hum, SETTINGS, progress=lambda done, all_: told.append((done, all_)))
     assert told == [(1, 1)]
     assert by_name(found["figures"])["category"]["n"] == 1
     assert all(one["answer"] is not None for one in found["failures"])
     json.dumps(found, allow_nan=False)
+    assert "| Category | 0.00 (0.00–0.00) | 1 | 1 |" in card(found, sources_of(corpus.recordings), CARD)
 
 
 def test_an_evaluation_is_made_once(model: Path, tmp_path: Path) -> None:
@@ -251,12 +265,12 @@ def test_an_evaluation_is_made_once(model: Path, tmp_path: Path) -> None:
     def never(example: Example) -> np.ndarray:
         raise AssertionError("answered again")
 
-    first = write_evaluation(path, model, corpus, hum, device="cpu")
-    assert write_evaluation(path, model, corpus, never, device="cpu") == first
+    first = write_evaluation(path, model, corpus, hum, SETTINGS)
+    assert write_evaluation(path, model, corpus, never, SETTINGS) == first
     with pytest.raises(AssertionError):
-        write_evaluation(path, model, corpus_of([recording("zoo/cat", CAT, "held_out")]), never, device="cpu")
+        write_evaluation(path, model, corpus_of([recording("zoo/cat", CAT, "held_out")]), never, SETTINGS)
 
 
 def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
     with pytest.raises(ArdError, match="has no weights"):
-        write_evaluation(tmp_path / "evaluation.json", tmp_path, toy(), hum)
+        write_evaluation(tmp_path / "evaluation.json", tmp_path, toy(), hum, SETTINGS)
