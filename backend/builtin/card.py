@@ -106,7 +106,7 @@ def card(evaluation: Mapping[str, Any], sources: Sequence[Source], settings: Car
                 settings.summary,
                 _use(),
                 "## Figures",
-                _reading(),
+                _reading(evaluation["settings"]),
                 _figures(figures),
                 *([f"Not measured, for want of examples: {'; '.join(unmeasured)}."] if unmeasured else []),
                 "## Goals",
@@ -146,7 +146,7 @@ def _header(figures: Sequence[Mapping[str, Any]], settings: CardSettings) -> str
     for figure in figures:
         lines += [
             "  - task: {type: audio-text-to-text}",
-            f"    dataset: {{name: {json.dumps('held-out: ' + ', '.join(figure['splits']))}, type: ard-builtin}}",
+            f"    dataset: {{name: {json.dumps(_splits_of(figure))}, type: ard-builtin}}",
             "    metrics:",
             f"    - {{type: balanced_accuracy, name: {json.dumps(figure['title'])}, value: {figure['balanced']:.4f}}}",
         ]
@@ -174,12 +174,17 @@ print(processor.decode(ids[0, inputs["input_ids"].shape[1] :], skip_special_toke
 ```"""
 
 
-def _reading() -> str:
+def _splits_of(figure: Mapping[str, Any]) -> str:
+    return " and ".join(split.replace("_", " ") for split in figure["splits"])
+
+
+def _reading(asked: Mapping[str, Any]) -> str:
     return (
         "All are balanced accuracies (mean of the recalls of the classes) of the greedy, generated answers, read by "
         "fixed rules; an answer that states no class, or two, is wrong. In parentheses: 95 % interval, bootstrapped "
         "over groups (recordings, sessions or voices) within classes; a class from a single group adds nothing to it. "
-        "*n* counts answers. *Unseen phrasing*: the same questions in words that training never used. *Majority*: "
+        f"*n* counts answers, at most {asked['per_class']} of each class. *Unseen phrasing*: the same questions in "
+        f"words that training never used, at most {asked['per_class_unseen']} of each class. *Majority*: "
         "always the most frequent class of the training split. *Probe*: a linear classifier on the mean-pooled audio "
         "tower, trained on the same split."
     )
@@ -228,7 +233,7 @@ def _classes(figure: Mapping[str, Any]) -> str:
 def _failures(figures: Sequence[Mapping[str, Any]], failures: Sequence[Mapping[str, Any]]) -> str:
     if not failures:
         return "No answer was wrong."
-    parts = [f"{len(failures)} answers were wrong; all of them are in `{EVALUATION}`."]
+    parts = [f"Wrong answers: {len(failures)}; all of them are in `{EVALUATION}`."]
     for figure in figures:
         mine = [one for one in failures if figure["name"] in one["figures"] and not one["unseen_phrasing"]]
         if mine:

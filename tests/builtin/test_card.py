@@ -37,7 +37,7 @@ def figure(name: str, title: str, balanced: float | None, **values: Any) -> dict
 def evaluation(*figures: dict[str, Any], failures: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     return {
         "model": {"parameters_file": "model.safetensors", "sha256": "abc123"},
-        "settings": {"per_class": 100, "seed": 0},
+        "settings": {"per_class": 100, "per_class_unseen": 30, "seed": 0},
         "corpus": {"held_out": {"examples": 5, "recordings": 4, "rendered": 1}},
         "figures": list(figures),
         "failures": failures or [],
@@ -93,7 +93,7 @@ def test_recall_of_every_class_stands_with_its_numbers_and_speakers() -> None:
 def test_failures_are_shown_and_counted() -> None:
     wrong = [failure("This is speech.", number) for number in range(12)]
     text = card(evaluation(MISSED, failures=wrong), SOURCES, SETTINGS).partition("## Failures")[2]
-    assert "12 answers were wrong" in text
+    assert "Wrong answers: 12;" in text
     assert "### Category: 12 of 20" in text
     assert "animal → speech: 4; animal → (no class): 1." in text
     assert text.count("| zoo/dog ") == 10
@@ -143,6 +143,7 @@ def test_the_header_is_yaml_that_a_hub_reads() -> None:
     assert header["library_name"] == "transformers"
     (index,) = header["model-index"]
     assert index["name"] == 'a "quoted": name'
+    assert index["results"][0]["dataset"]["name"] == "held out"
     assert index["results"][0]["metrics"] == [{"type": "balanced_accuracy", "name": "Category", "value": 0.8}]
 
 
