@@ -1,0 +1,250 @@
+"""The whole recipe of the built-in model: from packages to a model folder with its card, embedder, clips and SAE.
+
+Every step is resumable and does nothing where its result is current. Changing a label and running again is all that
+a maintainer needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from backend.builtin.clips import ClipChoice
+from backend.builtin.dictionary import DictionarySettings
+from backend.builtin.examples import Example, Recording, read_examples, read_recordings
+from backend.errors import ArdError
+from backend.jobs.job import Job
+from backend.resources import resource
+
+STEPS = ("fetch", "render", "listen", "compose", "encode", "train", "evaluate", "embed", "dictionary", "clips")
+
+
+@dataclass(frozen=True)
+class RecipeSettings:
+    """What decides the model, beside the files of `resources/demo/`.
+
+    Attributes
+    ----------
+    minutes : float
+        Of training.
+    seed : int
+        Of every random choice.
+    """
+
+    minutes: float = 45.0
+    vocabulary: int = 2000
+    width: int = 256
+    layers: int = 8
+    seed: int = 0
+    dictionary: DictionarySettings = field(default_factory=DictionarySettings)
+    clips: ClipChoice = field(default_factory=ClipChoice)
+
+
+class Recipe:
+    """One run of the recipe in a work folder; `ship` receives what is to be committed."""
+
+    def __init__(self, work: Path, settings: RecipeSettings, job: Job, ship: Path | None = None) -> None:
+        self.work, self.settings, self.job = work, settings, job
+        self.ship = work / "ship" if ship is None else ship
+        self.model_folder = self.ship / "model"
+
+    def run(self, last: str = STEPS[-1], first: str = STEPS[0]) -> None:
+        """All steps from `first` to `last`. Raises ArdError for what a person must do, Stopped where asked to stop."""
+        for name in (first, last):
+            if name not in STEPS:
+                raise ArdError(f"'{name}' is not a step of the recipe", todo=f"Steps: {', '.join(STEPS)}.")
+        steps: dict[str, Callable[[], None]] = {
+            "fetch": self.fetch, "render": self.render, "listen": self.listen, "compose": self.compose,
+            "encode": self.encode, "train": self.train, "evaluate": self.evaluate, "embed": self.embed,
+            "dictionary": self.dictionary, "clips": self.clips,
+        }  # fmt: skip
+        for name in STEPS[STEPS.index(first) : STEPS.index(last) + 1]:
+            self.job.check_stop()
+            with self.job.running(name):
+                steps[name]()
+
+    # --- material -----------------------------------------------------------------------------------------------
+
+    def fetch(self) -> None:
+        from backend.builtin.render import fetch_renderers
+        from backend.builtin.sources import fetch_sources
+
+        fetch_sources(self.work, self._labels, self.job.message)
+        fetch_renderers(self.work)
+
+    def render(self) -> None:
+        from backend.builtin.render import render
+
+        render(self.work)
+
+    def listen(self) -> None:
+        from backend.builtin.recordings import build_recordings
+
+        build_recordings(self.work, self._labels, self.job.message)
+
+    def compose(self) -> None:
+        from backend.builtin.answers import Vocabulary
+        from backend.builtin.compose import ComposeSettings, compose_into
+
+        examples = compose_into(self.work, ComposeSettings(seed=self.settings.seed))
+        # names the labels that two sounds share before an hour is spent on them
+        Vocabulary(sound for example in examples for sound in example.facts.sounds)
+
+    @cached_property
+    def _labels(self) -> Any:
+        from backend.builtin.labels import read_labels
+
+        return read_labels(resource("demo/taxonomy.toml"))
+
+    @cached_property
+    def recorded(self) -> list[Recording]:
+        return read_recordings(self.work / "recordings.jsonl")
+
+    @cached_property
+    def rendered(self) -> list[Recording]:
+        return read_recordings(self.work / "rendered.jsonl")
+
+    @cached_property
+    def examples(self) -> list[Example]:
+        return read_examples(self.work / "examples.jsonl")
+
+    @cached_property
+    def realise(self) -> Callable[[Example], Any]:
+        from backend.builtin.realise import Realiser
+
+        return Realiser([*self.recorded, *self.rendered], self.work).waveform
+
+    # --- model --------------------------------------------------------------------------------------------------
+
+    def encode(self) -> None:
+        self._encoded  # noqa: B018 - computing it is the step
+
+    @cached_property
+    def _tower(self) -> Any:
+        from backend.builtin.architecture import build_tower
+
+        return build_tower(self.work / "sources" / "whisper-tiny-en")
+
+    @cached_property
+    def _encoded(self) -> tuple[Any, list[str]]:
+        from backend.builtin.architecture import Sizes, build_extractor
+        from backend.builtin.encode import TowerEncoder, encode_examples
+
+        sounds = {one.id: one.sound for one in [*self.recorded, *self.rendered]}
+        return encode_examples(
+            TowerEncoder(self._tower, build_extractor(Sizes())), self.examples, self.realise,
+            sounds=sounds, folder=self.work / "encoded", job=self.job,
+        )  # fmt: skip
+
+    def train(self) -> None:
+        from backend.builtin.architecture import Sizes, build, build_extractor, build_processor, save
+        from backend.builtin.batches import encoded_split
+        from backend.builtin.questions import dialogues
+        from backend.builtin.tokenizer import train_tokenizer
+        from backend.builtin.train import Material, train
+        from backend.builtin.trainer import TrainSettings
+        from backend.builtin.wording import FILE
+        from backend.study.fingerprint import file_hash
+
+        seed = self.settings.seed
+        encoded, keys = self._encoded
+
+        def asked(example: Example, epoch: int) -> list[tuple[str, str]]:
+            return [(one.question, one.answer) for one in dialogues(example, epoch, seed)]
+
+        texts = [text for one in self.examples if one.split == "train" for pair in asked(one, 0) for text in pair]
+        tokenizer = train_tokenizer(texts, self.settings.vocabulary)
+        sizes = Sizes(width=self.settings.width, layers=self.settings.layers)
+        model = build(self._tower, tokenizer, sizes, seed)
+        processor = build_processor(tokenizer, build_extractor(sizes))
+        material = Material(
+            encoded_split(self.examples, keys, encoded, "train"),
+            encoded_split(self.examples, keys, encoded, "validation"),
+            asked, file_hash(resource(FILE)),
+        )  # fmt: skip
+        train(
+            model, processor, material, TrainSettings(minutes=self.settings.minutes, seed=seed),
+            folder=self.work / "training", job=self.job,
+        )  # fmt: skip
+        save(model, processor, self.model_folder)
+
+    def evaluate(self) -> None:
+        import numpy as np
+
+        from backend.builtin.card import CardSettings, sources_of, write_card
+        from backend.builtin.evaluate import Corpus, EvaluateSettings, write_evaluation
+
+        encoded, keys = self._encoded
+        empty = np.zeros(encoded[next(k for k in keys if encoded.tokens(k))].shape[1], np.float32)
+        pooled = np.stack([encoded[k].astype(np.float32).mean(0) if encoded.tokens(k) else empty for k in keys])
+        everything = [*self.recorded, *self.rendered]
+        corpus = Corpus(self.examples, everything, {one.id for one in self.rendered}, pooled)
+        self.job.begin_progress("clips")
+        evaluation = write_evaluation(
+            self.work / "evaluation.json", self.model_folder, corpus, self.realise, EvaluateSettings(),
+            lambda done, total: self.job.progress(done, total),
+        )  # fmt: skip
+        write_card(self.model_folder, evaluation, sources_of(everything), CardSettings())
+
+    # --- what stands on the model -------------------------------------------------------------------------------
+
+    def embed(self) -> None:
+        from transformers import AutoTokenizer
+
+        from backend.builtin.captions import caption_of
+        from backend.builtin.embedder import EmbedderConfig, save_embedder
+        from backend.builtin.train_embedder import EmbedderTraining, recall_at, train_embedder
+        from backend.study.atomic import write_json
+
+        encoded, keys = self._encoded
+        by_key = dict(zip(keys, self.examples, strict=True))
+        tokenizer = AutoTokenizer.from_pretrained(self.model_folder)
+
+        def tokenize(text: str) -> list[int]:
+            return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+        def caption(key: str, epoch: int) -> str:
+            return caption_of(by_key[key].facts, epoch)
+
+        members = [key for key, one in by_key.items() if one.split == "train" and one.facts.sounds]
+        width = encoded[members[0]].shape[1]
+        config = EmbedderConfig(width, len(tokenizer), int(tokenizer.pad_token_id))
+        embedder = train_embedder(config, members, encoded, caption, tokenize, EmbedderTraining(), self.job)
+        save_embedder(self.ship / "embedder", embedder)
+        figures = {}
+        for split in ("held_out", "unseen_source"):
+            single = [
+                k
+                for k, one in by_key.items()
+                if one.split == split and len(one.facts.sounds) == 1 and encoded.tokens(k)
+            ]
+            figures[split] = recall_at(
+                embedder, [encoded[k] for k in single], [by_key[k].facts.sounds[0].phrase for k in single], tokenize
+            )  # fmt: skip
+        write_json(self.ship / "embedder" / "evaluation.json", figures)
+
+    def dictionary(self) -> None:
+        from backend.builtin.dictionary import ship_dictionary, train_dictionary
+
+        trained = train_dictionary(
+            self.work / "dictionary", self.model_folder, [*self.recorded, *self.rendered], self.work,
+            self.settings.dictionary, self.job,
+        )  # fmt: skip
+        ship_dictionary(trained, self.ship / "sae")
+
+    def clips(self) -> None:
+        from backend.builtin.clips import choose_clips, write_clips
+
+        chosen = choose_clips(self.recorded, self.settings.clips)
+        size = write_clips(self.ship / "clips", chosen, self._samples, self.settings.clips)
+        self.job.message(f"{len(chosen)} clips, {size / 2**20:.1f} MB")
+
+    def _samples(self, one: Recording) -> Any:
+        from backend.audio.load import load_wave
+        from backend.builtin.examples import RATE
+        from backend.store.clips import Clip
+
+        return load_wave(Clip(record=one.id, path=one.path, root=str(self.work)), RATE)
