@@ -55,12 +55,13 @@ class Packed:
     def to(self, device: torch.device) -> Packed:
         return Packed(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
 
-    def mask(self) -> Tensor:
-        """Which positions see which, bool [rows, 1, L, L]."""
+    def mask(self, dtype: torch.dtype) -> Tensor:
+        """What is added to attention scores, [rows, 1, L, L]: 0 where a position sees another, else very negative."""
         length = self.ids.shape[1]
         before = torch.ones(length, length, dtype=torch.bool, device=self.ids.device).tril()
         key, query = self.branch[:, None, :], self.branch[:, :, None]
-        return (before & ((key == PREFIX) | (key == query)))[:, None]
+        seen = (before & ((key == PREFIX) | (key == query)))[:, None]
+        return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, torch.finfo(dtype).min)
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,13 @@ def predict(model: Any, batch: Packed, *, count: bool = False) -> Predicted:
     projected = model.model.multi_modal_projector(batch.audio)
     at_audio = (batch.ids == model.config.audio_token_id)[..., None]
     embedded = embedded.masked_scatter(at_audio, projected.to(embedded.dtype))
+    device = embedded.device.type
+    precision = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else embedded.dtype
     hidden = decoder(
-        inputs_embeds=embedded, attention_mask=batch.mask(), position_ids=batch.positions, use_cache=False
+        inputs_embeds=embedded,
+        attention_mask={"full_attention": batch.mask(precision)},
+        position_ids=batch.positions,
+        use_cache=False,
     ).last_hidden_state
     asked = batch.targets != IGNORED
     targets = batch.targets[asked]

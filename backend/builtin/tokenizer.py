@@ -16,6 +16,11 @@ SPECIAL = (PAD, START, END, AUDIO, AUDIO_BEGIN, AUDIO_END)
 
 BYTES = 256
 
+TEMPLATE = ("system\nYou are a helpful assistant.", "user\nAudio 1: ", "assistant\n")
+"""What the chat template writes around every question, so it should be few tokens."""
+
+TEMPLATE_WEIGHT = 1000
+
 COMMON = """
 a about above after again all also am an and another any are as at back be because been before began behind being below
 best better between big both but by call came can change children city come could country day did different do does down
@@ -62,7 +67,7 @@ def train_tokenizer(texts: Iterable[str], size: int = 2000) -> Any:
     learner = Tokenizer(models.BPE())
     learner.normalizer, learner.pre_tokenizer = splitting.normalizer, splitting.pre_tokenizer
     learner.train_from_iterator(
-        chain(texts, _common()),
+        chain(TEMPLATE * TEMPLATE_WEIGHT, texts, _common()),
         trainers.BpeTrainer(
             vocab_size=size - len(SPECIAL),
             min_frequency=2,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from backend.builtin.attention import grouped_attention
 from backend.builtin.batches import Batches, Dialogues, Encoded, Scale, plain_batches
 from backend.builtin.prompts import Prompts
 from backend.builtin.trainer import Trainer, TrainSettings
@@ -84,7 +85,8 @@ def train(
         A loss or gradient that is not finite, a full disk. Stopped if the user asked for it, after a checkpoint.
     """
     run = _Run(model, Prompts(processor), material, settings, folder, job)
-    with standardised(model, run.scale):
+    on_cpu = run.trainer.device.type == "cpu"
+    with standardised(model, run.scale), grouped_attention(model) if on_cpu else nullcontext():
         trained = run.to_the_end()
     model.requires_grad_(False).eval().to("cpu")
     return trained

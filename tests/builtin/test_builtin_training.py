@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from backend.builtin import train as train_module
 from backend.builtin.architecture import save
+from backend.builtin.attention import attend, grouped_attention
 from backend.builtin.batches import Batches, Disturbance, Encoded, Scale, plain_batches
 from backend.builtin.examples import Example
 from backend.builtin.packing import IGNORED, pack, predict
@@ -139,6 +140,35 @@ def test_the_packed_gradient_is_that_of_every_question_alone(
 
     apart = gradient([rows] * 3, [[pair] for pair in dialogue])
     torch.testing.assert_close(gradient([rows], [dialogue]), apart, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("matmul", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.02)])
+def test_grouped_attention_is_the_librarys_attention(
+    tiny: TinyModel, tones: tuple[list[Encoded], list[Encoded]], matmul: str, tolerance: float
+) -> None:
+    members = tones[0][:4]
+    batch = pack(
+        Prompts(tiny.processor),
+        [np.float32(member.rows) for member in members],
+        [tone_dialogues(member.example, 0)[: 1 + i % 3] for i, member in enumerate(members)],
+    )
+    with torch.no_grad():
+        expected = float(predict(tiny.model, batch).loss)
+        with grouped_attention(tiny.model), torch.autocast("cpu", torch.bfloat16, enabled=matmul == "bfloat16"):
+            found = float(predict(tiny.model, batch).loss)
+    assert found == pytest.approx(expected, rel=tolerance)
+    assert tiny.model.model.language_model.config._attn_implementation == "sdpa"
+
+
+def test_query_heads_that_share_keys_attend_as_in_the_library() -> None:
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(2, heads, 5, 8, generator=generator) for heads in (6, 2, 2))
+    mask = torch.full((5, 5), torch.finfo(torch.float32).min).triu(1)[None, None]
+    found, _ = attend(torch.nn.Identity(), query, key, value, mask, scaling=0.3)
+    expected = torch.nn.functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, scale=0.3, enable_gqa=True
+    )
+    torch.testing.assert_close(found, expected.transpose(1, 2))
 
 
 def test_no_answer_sees_another_question(tiny: TinyModel, tones: tuple[list[Encoded], list[Encoded]]) -> None:

@@ -35,6 +35,11 @@ def test_learnt_sentences_take_about_a_token_a_word():
     assert len(TOKENIZER("Which of these voices could not be heard?")["input_ids"]) < 20
 
 
+def test_the_chat_template_takes_few_tokens():
+    text = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\nAudio 1: <|audio_bos|>"
+    assert len(TOKENIZER(text)["input_ids"]) <= 20
+
+
 def test_special_tokens_are_one_id_each_behind_all_others():
     ids = TOKENIZER("".join(SPECIAL), add_special_tokens=False)["input_ids"]
     assert sorted(ids) == list(range(len(TOKENIZER) - len(SPECIAL), len(TOKENIZER)))
