@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import get_args
@@ -12,6 +12,7 @@ from typing import get_args
 import numpy as np
 
 from backend.builtin.dice import dice
+from backend.builtin.envelope import Envelope, envelopes, moment
 from backend.builtin.examples import (
     CATEGORIES,
     WINDOW_SECONDS,
@@ -154,14 +155,22 @@ def compose_into(work: Path, settings: ComposeSettings) -> list[Example]:
     stamp = fingerprint([VERSION, asdict(settings), [file_hash(manifest) for manifest in manifests]])
     if (work / STAMP).exists() and (work / COMPOSED).exists() and read_json(work / STAMP) == {"fingerprint": stamp}:
         return read_examples(work / COMPOSED)
-    examples = compose(recordings, settings)
+    cut = [recording for recording in recordings if recording.duration >= settings.shortest_cut]
+    examples = compose(recordings, settings, envelopes(cut, work))
     write_rows(work / COMPOSED, examples)
     write_json(work / STAMP, {"fingerprint": stamp})
     return examples
 
 
-def compose(recordings: Sequence[Recording], settings: ComposeSettings) -> list[Example]:
+def compose(
+    recordings: Sequence[Recording], settings: ComposeSettings, loudness: Mapping[str, Envelope] | None = None
+) -> list[Example]:
     """The examples of all splits; a function of recordings and settings, whatever the recordings' order.
+
+    Parameters
+    ----------
+    loudness : mapping of str to Envelope, optional
+        Of recordings by id: a stretch of them holds a moment where they sound. Others are cut anywhere.
 
     An example's id follows from what is heard, not from what is said about it: relabelling a recording keeps the ids,
     and with them whatever was computed from the sound.
@@ -177,7 +186,7 @@ def compose(recordings: Sequence[Recording], settings: ComposeSettings) -> list[
     found: dict[str, Example] = {}
     for split in get_args(Split):
         mine = [recording for recording in recordings if recording.split == split]
-        for example in _Composer(split, mine, settings).examples():
+        for example in _Composer(split, mine, settings, loudness or {}).examples():
             found.setdefault(example.id, example)
     return list(found.values())
 
@@ -205,8 +214,11 @@ class _Stretch:
 class _Composer:
     """The examples of one split."""
 
-    def __init__(self, split: Split, recordings: list[Recording], settings: ComposeSettings) -> None:
+    def __init__(
+        self, split: Split, recordings: list[Recording], settings: ComposeSettings, loudness: Mapping[str, Envelope]
+    ) -> None:
         self.split = split
+        self.loudness = loudness
         self.training = split == "train"
         self.settings = settings
         self.counts = settings.train if self.training else settings.others
@@ -321,8 +333,13 @@ class _Composer:
         elif varied and seconds >= chosen.shortest_cut and chance.random() < chosen.cut_share:
             seconds *= float(chance.uniform(*chosen.cut))
         seconds = _below(min(seconds, longest))
-        start = _below(float(chance.uniform(0, max(recording.duration - seconds, 0.0))))
-        return _Stretch(recording, start, seconds)
+        latest = max(recording.duration - seconds, 0.0)
+        if recording.id in self.loudness:
+            start = moment(self.loudness[recording.id], chance) - float(chance.uniform(0, seconds))
+            start = min(max(start, 0.0), latest)
+        else:
+            start = float(chance.uniform(0, latest))
+        return _Stretch(recording, _below(start), seconds)
 
     def _drawn(self, category: str, chance: Dice) -> Recording:
         """A recording of a category: every label is equally likely, then every recording."""

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recording_builders import recording
+from recording_builders import hiss, recording, tone, wave_file
 
 from backend.builtin import compose as module
 from backend.builtin.compose import ComposeSettings, Counts, compose, compose_into
+from backend.builtin.envelope import envelope, moment
 from backend.builtin.examples import (
     CATEGORIES,
+    RATE,
     SPLITS,
     WINDOW_SECONDS,
     Example,
@@ -221,10 +223,27 @@ def test_uses_of_a_recording_are_numbered_from_zero() -> None:
     assert len(spread(rows, 8, SPEECH, repeat=False)) == 3
 
 
+def test_a_stretch_holds_a_moment_where_the_recording_sounds() -> None:
+    calls = np.concatenate([np.zeros(8 * RATE), tone(440, 0.5), np.zeros(10 * RATE), tone(440, 0.5), np.zeros(RATE)])
+    owl = recording("owl", duration=20.0)
+    examples = compose([owl], FEW, {"owl": envelope(calls.astype(np.float32))})
+    starts = []
+    for part in (part for example in examples for part in example.parts):
+        assert any(part.start < at + 0.5 and part.start + part.seconds > at for at in (8.0, 18.5))
+        starts.append(part.start)
+    assert min(starts) < 8 < 10 < max(starts)
+
+
+def test_a_silent_recording_is_cut_anywhere() -> None:
+    assert envelope(np.zeros(1601, np.float32)).tolist() == [0.0, 0.0]
+    assert 0 <= moment(np.zeros(5), np.random.default_rng(0)) <= 0.5
+
+
 def test_composing_again_reads_what_is_there_until_a_manifest_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = [recording("a"), recording("b", label="cat"), recording("c", category="music", label="piano")]
+    rows = [wave_file(tmp_path, name, hiss(2.0, number)) for number, name in enumerate("abc")]
+    rows = [rows[0], replace(rows[1], label="cat"), replace(rows[2], category="music", label="piano")]
     write_rows(tmp_path / "recordings.jsonl", rows[:2])
     write_rows(tmp_path / "rendered.jsonl", rows[2:])
     first = compose_into(tmp_path, FEW)
