@@ -1,4 +1,4 @@
-"""The fixed taxonomy of the walkthrough: rules of `resources/corpus/taxonomy.toml`."""
+"""What the sounds of a Debian package are: the rules of a taxonomy file."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import NamedTuple
 
 from backend.errors import ArdError
 from backend.resources import resource
 
 SKIP = "skip"
+
+
+class Rule(NamedTuple):
+    """Files whose whole path matches `pattern`; `phrase` is empty where the label needs no closer words."""
+
+    pattern: re.Pattern[str]
+    category: str
+    label: str
+    phrase: str = ""
 
 
 @dataclass(frozen=True)
@@ -19,6 +30,7 @@ class Leaf:
 
     category: str
     label: str
+    phrase: str
     language: str
     speaker: str
     groups: dict[str, str]
@@ -32,27 +44,29 @@ class PackageRules:
     ----------
     folder : str
         Below the unpacked package, "/" as separator.
-    rules : tuple
-        (pattern, category, label) in the order of the file; the first match decides.
+    rules : tuple of Rule
+        In the order of the file; the first match decides.
     """
 
     folder: str
     licence: str
     language: str
     speaker: str
-    rules: tuple[tuple[re.Pattern[str], str, str], ...]
+    rules: tuple[Rule, ...]
 
     def leaf(self, name: str) -> Leaf | None:
         """The leaf of a path relative to `folder`; None if no rule takes it."""
-        for pattern, category, label in self.rules:
-            match = pattern.fullmatch(name)
+        for rule in self.rules:
+            match = rule.pattern.fullmatch(name)
             if match is None:
                 continue
             groups = {key: value for key, value in match.groupdict().items() if value}
-            if category == SKIP:
+            if rule.category == SKIP:
                 return None
-            language, speaker = (_filled(text, groups) for text in (self.language, self.speaker))
-            return Leaf(category, _filled(label, groups), language, speaker, groups)
+            label, phrase, language, speaker = (
+                filled(text, groups) for text in (rule.label, rule.phrase, self.language, self.speaker)
+            )
+            return Leaf(rule.category, label, phrase, language, speaker, groups)
         return None
 
 
@@ -75,23 +89,34 @@ class Taxonomy:
 
 
 @cache
-def taxonomy() -> Taxonomy:
-    """The shipped taxonomy."""
-    raw = tomllib.loads(resource("corpus/taxonomy.toml").read_text(encoding="utf-8"))
+def taxonomy(path: Path | None = None) -> Taxonomy:
+    """The rules in `path`; without one, those of the walkthrough (`resources/corpus/taxonomy.toml`).
+
+    Raises ArdError, naming the file, if it is not there or not TOML, lacks a key, or has a pattern that is none.
+    """
+    path = path or resource("corpus/taxonomy.toml")
+    try:
+        return _read(path)
+    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, re.error) as error:
+        raise ArdError(f"the taxonomy cannot be read: {error!r}", path=path, todo="Correct the file.") from error
+
+
+def _read(path: Path) -> Taxonomy:
+    raw = tomllib.loads(path.read_text(encoding="utf-8"))
     packages = {
         name: PackageRules(
             folder=one["folder"],
             licence=one["licence"],
             language=one.get("language", ""),
             speaker=one.get("speaker", ""),
-            rules=tuple((re.compile(pattern), category, label) for pattern, category, label in one["rules"]),
+            rules=tuple(Rule(re.compile(pattern), *rest) for pattern, *rest in one["rules"]),
         )
         for name, one in raw["package"].items()
     }
     return Taxonomy(raw["limits"]["shortest"], raw["limits"]["longest"], packages)
 
 
-def _filled(template: str, groups: dict[str, str]) -> str:
+def filled(template: str, groups: dict[str, str]) -> str:
     """`template` with its {names}; empty if the pattern that matched lacks one of them."""
     try:
         return template.format(**groups)

@@ -129,12 +129,12 @@ def test_every_rule_of_the_taxonomy_names_its_placeholders() -> None:
     found = taxonomy()
     assert 0 < found.shortest < found.longest
     for name, own in found.packages.items():
-        for pattern, category, label in own.rules:
-            assert category in {"speech", "animal", "human", "music", "environment", "synthetic", "skip"}, name
-            filled = label.format(**dict.fromkeys(pattern.groupindex, "x"))
-            assert bool(filled) == (category != "skip"), name
-            if category == "speech":
-                assert own.speaker.format(**dict.fromkeys(pattern.groupindex, "x")), name
+        for rule in own.rules:
+            assert rule.category in {"speech", "animal", "human", "music", "environment", "synthetic", "skip"}, name
+            filled = rule.label.format(**dict.fromkeys(rule.pattern.groupindex, "x"))
+            assert bool(filled) == (rule.category != "skip"), name
+            if rule.category == "speech":
+                assert own.speaker.format(**dict.fromkeys(rule.pattern.groupindex, "x")), name
 
 
 @pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg")
