@@ -61,10 +61,19 @@ class PackageNotes:
 
 @dataclass(frozen=True)
 class Split:
-    """Shares of the groups of a label that are kept from training; `shippable` is that of held-out shippable ones."""
+    """Shares of a label's recordings that are kept from training.
+
+    Attributes
+    ----------
+    held_out : float
+        Of recordings that may not be shipped.
+    shippable : dict
+        Category to the held-out share of those that may: the demo ships held-out ones.
+    validation : float
+    """
 
     held_out: float
-    shippable: float
+    shippable: dict[str, float]
     validation: float
 
 

@@ -218,7 +218,7 @@ def _divided(
     known = [(one, group) for one, group, apart in kept if not apart]
     splits = divide(
         [group for _, group in known],
-        [f"{one.known.category} {one.known.label}" for one, _ in known],
+        [(one.known.category, one.known.label) for one, _ in known],
         [one.known.shippable for one, _ in known],
         labels.split,
     )

@@ -59,7 +59,7 @@ def joined(groups: Sequence[str], pairs: Sequence[tuple[int, int]]) -> list[str]
 
 
 def divide(
-    groups: Sequence[str], strata: Sequence[str], shippable: Sequence[bool], shares: labels.Split
+    groups: Sequence[str], strata: Sequence[tuple[str, str]], shippable: Sequence[bool], shares: labels.Split
 ) -> dict[str, Split]:
     """Split of each group: about the asked shares of every stratum's recordings, the same ones every time.
 
@@ -68,31 +68,31 @@ def divide(
     groups : [n]
         Group of each recording.
     strata : [n]
-        What should be spread evenly, as category and label; a group counts in its first recording's.
+        Category and label, among which the shares are spread evenly; a group counts in its first recording's.
     shippable : [n]
-        Groups of shippable recordings only are divided by `shares.shippable`, the others by `shares.held_out`.
+        Groups of shippable recordings only are divided by `shares.shippable`, others by `shares.held_out`.
 
     Within a stratum groups are taken in the order of their hashes: first the held-out ones until their share of
-    recordings is reached, then those for validation. A group that alone exceeds its share is taken only if it is
-    nearer to the share than nothing, so that a label of one large group stays in training.
+    recordings is reached as nearly as whole groups allow, then those for validation. Neither takes more than half of
+    what there is, so that what is asked about was trained on.
     """
     sizes: dict[str, int] = defaultdict(int)
-    stratum: dict[str, str] = {}
+    stratum: dict[str, tuple[str, str]] = {}
     for group, layer in zip(groups, strata, strict=True):
         sizes[group] += 1
         stratum.setdefault(group, layer)
     free = dict.fromkeys(sizes, True)
     for group, may in zip(groups, shippable, strict=True):
         free[group] = free[group] and may
-    layers: dict[tuple[str, bool], list[str]] = defaultdict(list)
+    layers: dict[tuple[tuple[str, str], bool], list[str]] = defaultdict(list)
     for group, layer in stratum.items():
         layers[layer, free[group]].append(group)
     splits: dict[str, Split] = {}
-    for (_, may), members in layers.items():
+    for ((category, _), may), members in layers.items():
         total = sum(sizes[group] for group in members)
         waiting = sorted(members, key=tie_id)
         for split, share in (
-            ("held_out", shares.shippable if may else shares.held_out),
+            ("held_out", shares.shippable[category] if may else shares.held_out),
             ("validation", shares.validation),
         ):
             taken = _taken(waiting, sizes, share * total)
@@ -105,8 +105,10 @@ def divide(
 def _taken(waiting: Sequence[str], sizes: dict[str, int], wanted: float) -> set[str]:
     taken: set[str] = set()
     count = 0
+    most = sum(sizes[group] for group in waiting) / 2
     for group in waiting:
-        if abs(count + sizes[group] - wanted) < abs(count - wanted):
+        nearer = abs(count + sizes[group] - wanted) < abs(count - wanted)
+        if nearer and count + sizes[group] <= most:
             taken.add(group)
             count += sizes[group]
     return taken

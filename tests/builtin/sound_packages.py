@@ -17,7 +17,7 @@ most = { speech = 6 }
 
 [split]
 held_out = 0.2
-shippable = 0.4
+shippable = { speech = 0.4, music = 0.4, animal = 0.4, human = 0.4 }
 validation = 0.1
 
 [language]

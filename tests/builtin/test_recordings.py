@@ -170,6 +170,7 @@ def test_the_shipped_taxonomy_is_complete() -> None:
             assert rule.phrase.format(**names) or not rule.phrase
     unseen = [own for name, own in labels.taxonomy.packages.items() if labels.notes[name].unseen]
     assert {rule.category for own in unseen for rule in own.rules} - {"skip"} == set(CATEGORIES)
+    assert set(labels.split.shippable) == set(CATEGORIES)
     assert all(set(words) <= {"phrase", "family"} and words["phrase"] for words in labels.words.values())
 
 
@@ -190,14 +191,27 @@ def test_joined_groups_take_the_first_of_their_names() -> None:
     assert joined(["a", "b"], []) == ["a", "b"]
 
 
+def test_a_label_is_trained_on_at_least_as_much_as_it_is_asked_about() -> None:
+    whole, singles = ["tabla"] * 8 + ["loop"], ["a", "b", "c"]
+    greedy = Split(0.2, {"music": 0.9}, 0.0)
+    assert divide(whole, [("music", "tabla")] * 9, [True] * 9, greedy) == {"tabla": "train", "loop": "held_out"}
+    assert sorted(divide(singles, [("music", "bell")] * 3, [True] * 3, greedy).values()) == [
+        "held_out",
+        "train",
+        "train",
+    ]
+
+
 def test_a_label_of_one_group_stays_in_training() -> None:
-    assert divide(["kit"] * 9, ["kick"] * 9, [True] * 9, Split(0.2, 0.4, 0.1)) == {"kit": "train"}
+    drums = [("music", "kick drum")] * 9
+    assert divide(["kit"] * 9, drums, [True] * 9, Split(0.2, {"music": 0.4}, 0.1)) == {"kit": "train"}
 
 
 def test_a_group_with_one_recording_that_may_not_be_shipped_counts_as_not_shippable() -> None:
     groups = [f"g{number // 2}" for number in range(40)]
     shippable = [number % 2 == 0 for number in range(40)]
-    splits = divide(groups, ["dog"] * 40, shippable, Split(held_out=0.0, shippable=1.0, validation=0.0))
+    shares = Split(held_out=0.0, shippable={"animal": 1.0}, validation=0.0)
+    splits = divide(groups, [("animal", "dog")] * 40, shippable, shares)
     assert set(splits.values()) == {"train"}
 
 
