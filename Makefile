@@ -4,12 +4,14 @@ VENV ?= .venv
 # Where PyTorch comes from. Linux without an NVIDIA card: https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 STUDY ?= demo-study
+# Work folder of the built-in model's recipe, about 5 GB
+WORK ?= built-in-work
 WORKERS ?= 2
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test lint bench soak clean
+.PHONY: setup demo test lint bench soak model clean
 
 setup: $(READY)
 
@@ -33,6 +35,10 @@ demo: $(READY)
 
 bench: $(READY)
 	VENV="$(VENV)" STUDY="$(STUDY)" TORCH_INDEX="$(TORCH_INDEX)" sh benchmarks/run.sh
+
+model: $(READY)
+	$(BIN)/python -m pip install -q --no-deps -r resources/demo/requirements.txt
+	$(BIN)/python -P -m backend.builtin "$(WORK)"
 
 clean:
 	rm -rf $(VENV) build dist

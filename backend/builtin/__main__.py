@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from backend.builtin.recipe import STEPS, Recipe, RecipeSettings
+from backend.builtin.trainer import TrainSettings
 from backend.cli.progress import ProgressDisplay
 from backend.errors import ArdError, Stopped
 from backend.jobs.events import EventLog
@@ -29,7 +30,8 @@ def main() -> int:
         job = Job(log)
         try:
             with stop_on_signals(job):
-                Recipe(work, RecipeSettings(minutes=chosen.minutes), job, chosen.ship).run(chosen.last, chosen.first)
+                settings = RecipeSettings(training=TrainSettings(minutes=chosen.minutes))
+                Recipe(work, settings, job, chosen.ship).run(chosen.last, chosen.first)
         except Stopped:
             print("stopped; the same command goes on", file=sys.stderr)
             return 130

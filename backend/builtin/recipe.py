@@ -12,13 +12,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from backend.builtin.architecture import Sizes
 from backend.builtin.clips import ClipChoice
+from backend.builtin.compose import ComposeSettings
 from backend.builtin.dictionary import DictionarySettings
+from backend.builtin.evaluate import EvaluateSettings
 from backend.builtin.examples import Example, Recording, read_examples, read_recordings
+from backend.builtin.train_embedder import EmbedderTraining
+from backend.builtin.trainer import TrainSettings
 from backend.errors import ArdError
 from backend.jobs.job import Job
 from backend.resources import resource
 
+NAME = "ARD's built-in audio language model"
+SUMMARY = """A small model of the class `Qwen2AudioForConditionalGeneration`, made to be looked into. It has the
+audio tower of Whisper tiny.en in a window of 10 seconds, and a decoder of its own that was trained from scratch on
+recordings of Debian packages and on rendered instruments and voices. It tells in plain English what is heard. It is
+made for trying tools of interpretability where no larger model can be had, and for nothing else."""
 STEPS = ("fetch", "render", "listen", "compose", "encode", "train", "evaluate", "embed", "dictionary", "clips")
 
 
@@ -28,17 +38,19 @@ class RecipeSettings:
 
     Attributes
     ----------
-    minutes : float
-        Of training.
+    vocabulary : int
+        Tokens of the model's own tokenizer, at most.
     seed : int
-        Of every random choice.
+        Of the questions and the first weights; the other settings have their own.
     """
 
-    minutes: float = 45.0
     vocabulary: int = 2000
-    width: int = 256
-    layers: int = 8
     seed: int = 0
+    sizes: Sizes = field(default_factory=Sizes)
+    compose: ComposeSettings = field(default_factory=ComposeSettings)
+    training: TrainSettings = field(default_factory=TrainSettings)
+    evaluation: EvaluateSettings = field(default_factory=EvaluateSettings)
+    embedder: EmbedderTraining = field(default_factory=EmbedderTraining)
     dictionary: DictionarySettings = field(default_factory=DictionarySettings)
     clips: ClipChoice = field(default_factory=ClipChoice)
 
@@ -87,9 +99,9 @@ class Recipe:
 
     def compose(self) -> None:
         from backend.builtin.answers import Vocabulary
-        from backend.builtin.compose import ComposeSettings, compose_into
+        from backend.builtin.compose import compose_into
 
-        examples = compose_into(self.work, ComposeSettings(seed=self.settings.seed))
+        examples = compose_into(self.work, self.settings.compose)
         # names the labels that two sounds share before an hour is spent on them
         Vocabulary(sound for example in examples for sound in example.facts.sounds)
 
@@ -126,26 +138,25 @@ class Recipe:
     def _tower(self) -> Any:
         from backend.builtin.architecture import build_tower
 
-        return build_tower(self.work / "sources" / "whisper-tiny-en")
+        return build_tower(self.work / "sources" / "whisper-tiny-en", self.settings.sizes.window_seconds)
 
     @cached_property
     def _encoded(self) -> tuple[Any, list[str]]:
-        from backend.builtin.architecture import Sizes, build_extractor
+        from backend.builtin.architecture import build_extractor
         from backend.builtin.encode import TowerEncoder, encode_examples
 
         sounds = {one.id: one.sound for one in [*self.recorded, *self.rendered]}
         return encode_examples(
-            TowerEncoder(self._tower, build_extractor(Sizes())), self.examples, self.realise,
+            TowerEncoder(self._tower, build_extractor(self.settings.sizes)), self.examples, self.realise,
             sounds=sounds, folder=self.work / "encoded", job=self.job,
         )  # fmt: skip
 
     def train(self) -> None:
-        from backend.builtin.architecture import Sizes, build, build_extractor, build_processor, save
+        from backend.builtin.architecture import build, build_extractor, build_processor, save
         from backend.builtin.batches import encoded_split
         from backend.builtin.questions import dialogues
         from backend.builtin.tokenizer import train_tokenizer
         from backend.builtin.train import Material, train
-        from backend.builtin.trainer import TrainSettings
         from backend.builtin.wording import FILE
         from backend.study.fingerprint import file_hash
 
@@ -157,7 +168,7 @@ class Recipe:
 
         texts = [text for one in self.examples if one.split == "train" for pair in asked(one, 0) for text in pair]
         tokenizer = train_tokenizer(texts, self.settings.vocabulary)
-        sizes = Sizes(width=self.settings.width, layers=self.settings.layers)
+        sizes = self.settings.sizes
         model = build(self._tower, tokenizer, sizes, seed)
         processor = build_processor(tokenizer, build_extractor(sizes))
         material = Material(
@@ -165,17 +176,20 @@ class Recipe:
             encoded_split(self.examples, keys, encoded, "validation"),
             asked, file_hash(resource(FILE)),
         )  # fmt: skip
-        train(
-            model, processor, material, TrainSettings(minutes=self.settings.minutes, seed=seed),
-            folder=self.work / "training", job=self.job,
+        trained = train(
+            model, processor, material, self.settings.training, folder=self.work / "training", job=self.job
         )  # fmt: skip
+        self.job.message(
+            f"{trained.steps} steps, {trained.epochs:.1f} epochs; best at step {trained.best_step}: "
+            + ", ".join(f"{name} {value:.4g}" for name, value in trained.validation.items())
+        )
         save(model, processor, self.model_folder)
 
     def evaluate(self) -> None:
         import numpy as np
 
         from backend.builtin.card import CardSettings, sources_of, write_card
-        from backend.builtin.evaluate import Corpus, EvaluateSettings, write_evaluation
+        from backend.builtin.evaluate import Corpus, write_evaluation
 
         encoded, keys = self._encoded
         empty = np.zeros(encoded[next(k for k in keys if encoded.tokens(k))].shape[1], np.float32)
@@ -184,10 +198,17 @@ class Recipe:
         corpus = Corpus(self.examples, everything, {one.id for one in self.rendered}, pooled)
         self.job.begin_progress("clips")
         evaluation = write_evaluation(
-            self.work / "evaluation.json", self.model_folder, corpus, self.realise, EvaluateSettings(),
+            self.work / "evaluation.json", self.model_folder, corpus, self.realise, self.settings.evaluation,
             lambda done, total: self.job.progress(done, total),
         )  # fmt: skip
-        write_card(self.model_folder, evaluation, sources_of(everything), CardSettings())
+        write_card(
+            self.model_folder, evaluation, sources_of(everything), CardSettings(NAME, "mit", SUMMARY, self._made())
+        )
+
+    def _made(self) -> dict[str, Any]:
+        from dataclasses import asdict
+
+        return {**asdict(self.settings.sizes), "examples": len(self.examples), "seed": self.settings.seed}
 
     # --- what stands on the model -------------------------------------------------------------------------------
 
@@ -196,7 +217,7 @@ class Recipe:
 
         from backend.builtin.captions import caption_of
         from backend.builtin.embedder import EmbedderConfig, save_embedder
-        from backend.builtin.train_embedder import EmbedderTraining, recall_at, train_embedder
+        from backend.builtin.train_embedder import recall_at, train_embedder
         from backend.study.atomic import write_json
 
         encoded, keys = self._encoded
@@ -212,14 +233,14 @@ class Recipe:
         members = [key for key, one in by_key.items() if one.split == "train" and one.facts.sounds]
         width = encoded[members[0]].shape[1]
         config = EmbedderConfig(width, len(tokenizer), int(tokenizer.pad_token_id))
-        embedder = train_embedder(config, members, encoded, caption, tokenize, EmbedderTraining(), self.job)
+        embedder = train_embedder(config, members, encoded, caption, tokenize, self.settings.embedder, self.job)
         save_embedder(self.ship / "embedder", embedder)
         figures = {}
         for split in ("held_out", "unseen_source"):
             single = [
-                k
-                for k, one in by_key.items()
-                if one.split == split and len(one.facts.sounds) == 1 and encoded.tokens(k)
+                key
+                for key, one in by_key.items()
+                if one.split == split and len(one.facts.sounds) == 1 and encoded.tokens(key)
             ]
             figures[split] = recall_at(
                 embedder, [encoded[k] for k in single], [by_key[k].facts.sounds[0].phrase for k in single], tokenize
