@@ -81,20 +81,30 @@ def sources_of(recordings: Iterable[Recording]) -> list[Source]:
     return sorted(found, key=lambda one: (-sum(one.clips.values()), one.name, one.licence))
 
 
-def write_card(folder: Path, evaluation: Mapping[str, Any], sources: Sequence[Source], settings: CardSettings) -> Path:
+def write_card(
+    folder: Path,
+    evaluation: Mapping[str, Any],
+    sources: Sequence[Source],
+    settings: CardSettings,
+    sections: Sequence[str] = (),
+) -> Path:
     """Write `folder/README.md` and return its path; the same inputs give the same text."""
     path = folder / "README.md"
-    write_text(path, card(evaluation, sources, settings))
+    write_text(path, card(evaluation, sources, settings, sections))
     return path
 
 
-def card(evaluation: Mapping[str, Any], sources: Sequence[Source], settings: CardSettings) -> str:
+def card(
+    evaluation: Mapping[str, Any], sources: Sequence[Source], settings: CardSettings, sections: Sequence[str] = ()
+) -> str:
     """The text of the card: a YAML header and Markdown.
 
     Parameters
     ----------
     evaluation : mapping
         As `evaluate.evaluate` gives it.
+    sections : sequence of str
+        Further sections, about what ships beside the model.
     """
     figures = [figure for figure in evaluation["figures"] if figure["n"]]
     unmeasured = [figure["title"] for figure in evaluation["figures"] if not figure["n"]]
@@ -115,6 +125,7 @@ def card(evaluation: Mapping[str, Any], sources: Sequence[Source], settings: Car
                 "\n\n".join(_classes(figure) for figure in figures),
                 "## Failures",
                 _failures(figures, evaluation["failures"]),
+                *sections,
                 "## What it cannot do",
                 "\n".join(f"* {limit}" for limit in (*LIMITS, *settings.limits)),
                 "## Training data",
@@ -203,7 +214,7 @@ def _figures(figures: Sequence[Mapping[str, Any]]) -> str:
         ]
         for figure in figures
     ]
-    return _table(
+    return table(
         ["figure", "balanced accuracy", "n", "groups", "unseen phrasing", "majority", "probe"], rows, numbers=(2, 3)
     )
 
@@ -214,7 +225,7 @@ def _goals(figures: Sequence[Mapping[str, Any]]) -> str:
         for figure in figures
         if figure["goal"] is not None
     ]
-    return _table(["figure", "goal", "measured", ""], rows) if rows else "None were set for what was measured."
+    return table(["figure", "goal", "measured", ""], rows) if rows else "None were set for what was measured."
 
 
 def _classes(figure: Mapping[str, Any]) -> str:
@@ -227,7 +238,7 @@ def _classes(figure: Mapping[str, Any]) -> str:
         ]
         for one in figure["classes"]
     ]  # fmt: skip
-    return f"### {figure['title']}\n\n" + _table(names, rows, numbers=range(1, len(names)))
+    return f"### {figure['title']}\n\n" + table(names, rows, numbers=range(1, len(names)))
 
 
 def _failures(figures: Sequence[Mapping[str, Any]], failures: Sequence[Mapping[str, Any]]) -> str:
@@ -245,7 +256,7 @@ def _failures(figures: Sequence[Mapping[str, Any]], failures: Sequence[Mapping[s
 
 def _confused(confusions: Sequence[Mapping[str, Any]]) -> str:
     shown = [
-        f"{_cell(one['expected'])} → {_cell(one['read'] or '(no class)')}: {one['n']}"
+        f"{cell(one['expected'])} → {cell(one['read'] or '(no class)')}: {one['n']}"
         for one in confusions[:CONFUSIONS_SHOWN]
     ]
     more = len(confusions) - len(shown)
@@ -257,9 +268,9 @@ def _told(failures: Sequence[Mapping[str, Any]]) -> str:
         [", ".join(one["recordings"]) or one["example"], one["question"], one["expected"], one["answer"] or "(empty)"]
         for one in failures[:FAILURES_SHOWN]
     ]
-    table = _table(["recording", "question", "true", "answer"], rows)
+    shown = table(["recording", "question", "true", "answer"], rows)
     more = len(failures) - len(rows)
-    return table + (f"\n\nand {more} more." if more else "")
+    return shown + (f"\n\nand {more} more." if more else "")
 
 
 def _splits(corpus: Mapping[str, Mapping[str, int]]) -> str:
@@ -268,7 +279,7 @@ def _splits(corpus: Mapping[str, Mapping[str, int]]) -> str:
         for split in SPLITS
         if split in corpus
     ]
-    return _table(["split", "recordings", "of them rendered", "examples"], rows, numbers=(1, 2, 3))
+    return table(["split", "recordings", "of them rendered", "examples"], rows, numbers=(1, 2, 3))
 
 
 def _sources(sources: Sequence[Source]) -> str:
@@ -280,13 +291,13 @@ def _sources(sources: Sequence[Source]) -> str:
         for source in sources
     ]  # fmt: skip
     splits = [split.replace("_", " ") for split in SPLITS]
-    return _table(["source", "licence", "authors", *splits, "hours"], rows, numbers=range(3, 8))
+    return table(["source", "licence", "authors", *splits, "hours"], rows, numbers=range(3, 8))
 
 
 def _settings(evaluation: Mapping[str, Any], settings: CardSettings) -> str:
     asked = {f"evaluation {name.replace('_', ' ')}": value for name, value in evaluation["settings"].items()}
     made = {**settings.made, **asked, "weights sha256": evaluation["model"]["sha256"]}
-    return _table(["setting", "value"], [[name, str(value)] for name, value in made.items()])
+    return table(["setting", "value"], [[name, str(value)] for name, value in made.items()])
 
 
 def _interval(found: Mapping[str, Any] | None) -> str:
@@ -300,15 +311,15 @@ def _number(found: Mapping[str, Any] | None) -> str:
     return "–" if found is None or found["balanced"] is None else f"{found['balanced']:.2f}"
 
 
-def _table(names: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Iterable[int] = ()) -> str:
+def table(names: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Iterable[int] = ()) -> str:
     """A Markdown table; the columns `numbers` are set to the right."""
     right = set(numbers)
     rule = ["---:" if column in right else "---" for column in range(len(names))]
-    lines = [names, rule, *([_cell(text) for text in row] for row in rows)]
+    lines = [names, rule, *([cell(text) for text in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Text that can neither end its cell or line nor be taken for markup: answers are free text."""
     text = " ".join(text.split())
     for sign in ("\\", "|", "`", "*", "_", "<", "[", "]"):

@@ -26,7 +26,7 @@ Every clip, its author, licence and source.
 | file | author | licence | source |
 |---|---|---|---|
 """
-KEPT = ("language", "sex", "voice", "family", "text")
+KEPT = ("language", "sex", "voice", "family", "text", "pitch", "rate")
 Samples = npt.NDArray[np.float32]
 
 
@@ -42,29 +42,40 @@ class ClipChoice:
         Seconds; a longer recording is cut to its first `longest` seconds.
     """
 
-    per_category: int = 52
+    per_category: int = 40
     shortest: float = 1.0
     longest: float = 6.0
 
 
-def choose_clips(recordings: Sequence[Recording], choice: ClipChoice) -> list[Recording]:
+def choose_clips(recorded: Sequence[Recording], rendered: Sequence[Recording], choice: ClipChoice) -> list[Recording]:
     """Shippable recordings outside the training split, labels taken in turn, the same ones every time.
+
+    First come recordings of known sources, then those of other sources, and only then rendered ones.
 
     Raises ArdError if a category has none.
     """
     chosen = []
     for category in CATEGORIES:
-        by_label: dict[str, list[Recording]] = defaultdict(list)
-        for one in recordings:
-            fits = one.category == category and one.duration >= choice.shortest
-            if fits and one.shippable and one.split in ("held_out", "unseen_source"):
-                by_label[one.label].append(one)
-        if not by_label:
+        ranks = [
+            [one for one in some if one.split == split and one.category == category]
+            for some in (recorded, rendered)
+            for split in ("held_out", "unseen_source")
+        ]
+        ordered = [one for rank in ranks for one in _in_turn(rank, choice)]
+        if not ordered:
             raise ArdError(f"no held-out recording of the category '{category}' may be shipped")
-        turns = [sorted(by_label[label], key=lambda r: tie_id(r.id)) for label in sorted(by_label, key=tie_id)]
-        ordered = [turn[i] for i in range(max(map(len, turns))) for turn in turns if i < len(turn)]
         chosen += ordered[: choice.per_category]
     return chosen
+
+
+def _in_turn(recordings: Sequence[Recording], choice: ClipChoice) -> list[Recording]:
+    """Those that may be shipped, one of each label after another."""
+    by_label: dict[str, list[Recording]] = defaultdict(list)
+    for one in recordings:
+        if one.shippable and one.duration >= choice.shortest:
+            by_label[one.label].append(one)
+    turns = [sorted(by_label[label], key=lambda r: tie_id(r.id)) for label in sorted(by_label, key=tie_id)]
+    return [turn[i] for i in range(max(map(len, turns), default=0)) for turn in turns if i < len(turn)]
 
 
 def write_clips(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -36,7 +36,7 @@ from backend.study.fingerprint import file_hash, fingerprint
 RECORDED = "recordings.jsonl"
 COMPOSED = "examples.jsonl"
 STAMP = "examples.json"
-VERSION = 1
+VERSION = 2
 """Raised when the same settings and recordings give other examples."""
 
 Dice = np.random.Generator
@@ -93,6 +93,11 @@ class ComposeSettings:
         Level of varied single sounds whose loudness is not set on purpose; all other examples are at -20.
     noise_share, snr_db : float, Range
         Share of varied examples with noise, and decibels between level and noise.
+    speed_share, speed, speech_speed : float, Range, Range
+        Share of varied single sounds that are played faster or slower, how much so, and how much so of speech, whose
+        pitch tells who speaks.
+    tilt_share, tilt_db : float, Range
+        Share of varied single sounds with another spectral balance, and its decibels an octave.
     pad_share, pad : float, Range
         Share of varied single sounds with silence around them, and its seconds on each side.
     pair_seconds, together_seconds, triple_seconds : float
@@ -127,6 +132,11 @@ class ComposeSettings:
     level_db: Range = (-28.0, -14.0)
     noise_share: float = 0.5
     snr_db: Range = (10.0, 30.0)
+    speed_share: float = 0.6
+    speed: Range = (0.87, 1.15)
+    speech_speed: Range = (0.94, 1.06)
+    tilt_share: float = 0.6
+    tilt_db: Range = (-1.5, 1.5)
     pad_share: float = 0.3
     pad: Range = (0.0, 1.0)
     pair_seconds: float = 4.5
@@ -265,13 +275,25 @@ class _Composer:
         if varied:
             levels[""] = chosen.level_db
         level = float(chance.uniform(*levels[loudness])) if loudness in levels else NORMAL_DB
+        speed, tilt = self._colour(recording, chance) if varied else (1.0, 0.0)
+        seconds = min(stretch.seconds / speed, WINDOW_SECONDS)
         before = after = 0.0
         if varied and chance.random() < chosen.pad_share:
             before, after = (float(chance.uniform(*chosen.pad)) for _ in range(2))
-            before, after = _fitted(before, after, WINDOW_SECONDS - stretch.seconds)
+            before, after = _fitted(before, after, WINDOW_SECONDS - seconds)
         facts = Facts((stretch.sound,), loudness=loudness)
-        parts = (stretch.part(before),)
-        return self._example("single", parts, facts, before + stretch.seconds + after, level, chance, noisy=varied)
+        parts = (replace(stretch.part(before), speed=speed, tilt_db=tilt),)
+        return self._example("single", parts, facts, before + seconds + after, level, chance, noisy=varied)
+
+    def _colour(self, recording: Recording, chance: Dice) -> tuple[float, float]:
+        """Speed and spectral tilt of a varied sound."""
+        chosen, speed, tilt = self.settings, 1.0, 0.0
+        if chance.random() < chosen.speed_share:
+            lowest, highest = chosen.speech_speed if recording.category == "speech" else chosen.speed
+            speed = _digits(float(np.exp(chance.uniform(math.log(lowest), math.log(highest)))))
+        if chance.random() < chosen.tilt_share:
+            tilt = _digits(float(chance.uniform(*chosen.tilt_db)))
+        return speed, tilt
 
     def _ordered(self, number: int, count: int, longest: float) -> Example:
         """Sounds of different labels one after the other, with gaps."""

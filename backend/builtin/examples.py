@@ -93,6 +93,10 @@ class Part:
         Which stretch of the recording, in its own seconds.
     gain_db : float
         After the stretch was brought to -20 dBFS RMS.
+    speed : float
+        It is played so many times as fast, and as high, and lasts `seconds` / `speed`.
+    tilt_db : float
+        Its spectrum is raised by so many decibels an octave, around 1 kHz.
     """
 
     recording: str
@@ -100,6 +104,8 @@ class Part:
     start: float
     seconds: float
     gain_db: float = 0.0
+    speed: float = 1.0
+    tilt_db: float = 0.0
 
 
 @dataclass(frozen=True)

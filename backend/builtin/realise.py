@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import soxr
 
 from backend.audio.augment import power
 from backend.audio.load import Audio, load_wave
@@ -43,6 +44,9 @@ PRESS_ROUNDS = 4
 
 CACHED_SECONDS = 1800.0
 """Decoded audio kept in memory: about 115 MB."""
+
+TILT_FROM = 60.0
+"""Hertz below which a tilted spectrum is not tilted further."""
 
 TILTS = (0.0, 0.5, 1.0)
 """Exponents of the noise that stands alone: its amplitude falls as 1/f to this power (white, pink, brown)."""
@@ -99,7 +103,7 @@ class Realiser:
                 f"which has {len(samples) / RATE:.2f} s",
                 todo="Compose the examples again.",
             )
-        return faded(normal(stretch) * decibels(part.gain_db))
+        return faded(normal(tilted(sped(stretch, part.speed), part.tilt_db)) * decibels(part.gain_db))
 
     def _samples(self, name: str, example: str) -> Audio:
         if name in self._decoded:
@@ -126,6 +130,19 @@ def level(samples: npt.NDArray[np.floating]) -> float:
     """RMS in dBFS (0 is a full-scale square wave); minus infinity for silence."""
     mean = power(samples)
     return 10 * math.log10(mean) if mean > 0 else -math.inf
+
+
+def sped(stretch: Wave, speed: float) -> Wave:
+    """A stretch played `speed` times as fast: shorter by that factor, and higher."""
+    return stretch if speed == 1.0 else np.asarray(soxr.resample(stretch, RATE * speed, RATE), dtype=np.float64)
+
+
+def tilted(stretch: Wave, db_per_octave: float) -> Wave:
+    """A stretch whose spectrum rises by so much around 1 kHz; below `TILT_FROM` it stays as it is there."""
+    if not db_per_octave or len(stretch) < 2:
+        return stretch
+    octaves = np.log2(np.maximum(np.fft.rfftfreq(len(stretch), 1 / RATE), TILT_FROM) / 1000.0)
+    return np.fft.irfft(np.fft.rfft(stretch) * 10 ** (db_per_octave * octaves / 20), len(stretch))
 
 
 def normal(stretch: Wave) -> Wave:

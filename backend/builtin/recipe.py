@@ -29,7 +29,7 @@ SUMMARY = """A small model of the class `Qwen2AudioForConditionalGeneration`, ma
 audio tower of Whisper tiny.en in a window of 10 seconds, and a decoder of its own that was trained from scratch on
 recordings of Debian packages and on rendered instruments and voices. It tells in plain English what is heard. It is
 made for trying tools of interpretability where no larger model can be had, and for nothing else."""
-STEPS = ("fetch", "render", "listen", "compose", "encode", "train", "evaluate", "embed", "dictionary", "clips")
+STEPS = ("fetch", "render", "listen", "compose", "encode", "train", "evaluate", "embed", "dictionary", "clips", "card")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Recipe:
         steps: dict[str, Callable[[], None]] = {
             "fetch": self.fetch, "render": self.render, "listen": self.listen, "compose": self.compose,
             "encode": self.encode, "train": self.train, "evaluate": self.evaluate, "embed": self.embed,
-            "dictionary": self.dictionary, "clips": self.clips,
+            "dictionary": self.dictionary, "clips": self.clips, "card": self.card,
         }  # fmt: skip
         for name in STEPS[STEPS.index(first) : STEPS.index(last) + 1]:
             self.job.check_stop()
@@ -155,6 +155,7 @@ class Recipe:
         from backend.builtin.architecture import build, build_extractor, build_processor, save
         from backend.builtin.batches import encoded_split
         from backend.builtin.questions import dialogues
+        from backend.builtin.shipped import write_vocabulary
         from backend.builtin.tokenizer import train_tokenizer
         from backend.builtin.train import Material, train
         from backend.builtin.wording import FILE
@@ -184,11 +185,11 @@ class Recipe:
             + ", ".join(f"{name} {value:.4g}" for name, value in trained.validation.items())
         )
         save(model, processor, self.model_folder)
+        write_vocabulary(self.model_folder, [sound for one in self.examples for sound in one.facts.sounds])
 
     def evaluate(self) -> None:
         import numpy as np
 
-        from backend.builtin.card import CardSettings, sources_of, write_card
         from backend.builtin.evaluate import Corpus, write_evaluation
 
         encoded, keys = self._encoded
@@ -197,13 +198,10 @@ class Recipe:
         everything = [*self.recorded, *self.rendered]
         corpus = Corpus(self.examples, everything, {one.id for one in self.rendered}, pooled)
         self.job.begin_progress("clips")
-        evaluation = write_evaluation(
+        write_evaluation(
             self.work / "evaluation.json", self.model_folder, corpus, self.realise, self.settings.evaluation,
             lambda done, total: self.job.progress(done, total),
         )  # fmt: skip
-        write_card(
-            self.model_folder, evaluation, sources_of(everything), CardSettings(NAME, "mit", SUMMARY, self._made())
-        )
 
     def _made(self) -> dict[str, Any]:
         from dataclasses import asdict
@@ -259,9 +257,34 @@ class Recipe:
     def clips(self) -> None:
         from backend.builtin.clips import choose_clips, write_clips
 
-        chosen = choose_clips(self.recorded, self.settings.clips)
+        chosen = choose_clips(self.recorded, self.rendered, self.settings.clips)
         size = write_clips(self.ship / "clips", chosen, self._samples, self.settings.clips)
         self.job.message(f"{len(chosen)} clips, {size / 2**20:.1f} MB")
+
+    def card(self) -> None:
+        """Ask about the shipped clips, with and without the SAE, and write the model card."""
+        from backend.builtin.card import CardSettings, sources_of, write_card
+        from backend.builtin.card_sections import clips_section, dictionary_section, embedder_section
+        from backend.builtin.shipped import as_json, ask_shipped, read_vocabulary, splice_shipped
+        from backend.study.atomic import read_json, write_json
+        from backend.study.manifest import read_manifest
+        from backend.study.settings import ModelSection
+        from backend.targets.load import load_target
+
+        target = load_target(ModelSection(path=str(self.model_folder), device=self.settings.evaluation.device))
+        clips = self.ship / "clips"
+        told = as_json(ask_shipped(target, clips, read_vocabulary(self.model_folder)))
+        spliced = splice_shipped(target, self.ship / "sae", clips, self.job).as_json()
+        write_json(self.work / "shipped.json", {"answers": told, "splice": spliced})
+        write_card(
+            self.model_folder, read_json(self.work / "evaluation.json"), sources_of([*self.recorded, *self.rendered]),
+            CardSettings(NAME, "mit", SUMMARY, self._made()),
+            [
+                clips_section(told),
+                embedder_section(read_json(self.ship / "embedder" / "evaluation.json")),
+                dictionary_section(read_manifest(self.ship / "sae" / "manifest.json"), spliced),
+            ],
+        )  # fmt: skip
 
     def _samples(self, one: Recording) -> Any:
         from backend.audio.load import load_wave

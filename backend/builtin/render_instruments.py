@@ -66,7 +66,7 @@ class Score:
 
 @dataclass(frozen=True)
 class SoundFont:
-    """A package with samples of instruments; `split` overrides that of its programs."""
+    """A package with samples of instruments; `split` overrides that of its programs, `shippable` is about renderings."""
 
     name: str
     package: str
@@ -74,6 +74,7 @@ class SoundFont:
     licence: str
     author: str
     split: Split | None = None
+    shippable: bool = False
 
 
 def settings() -> dict[str, Any]:
@@ -301,4 +302,5 @@ def _draft(font: SoundFont, name: str, label: str, phrase: str, attributes: dict
         attributes={key: value for key, value in attributes.items() if value},
         licence=font.licence,
         author=font.author,
+        shippable=font.shippable,
     )

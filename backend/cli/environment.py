@@ -42,20 +42,19 @@ def demo(
     gui: Annotated[
         bool, typer.Option("--gui/--no-gui", help="Open the window at the end, where there is a display.")
     ] = True,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Other sounds, another random model.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the SAE that is trained here.")] = 0,
 ) -> None:
-    """Run the whole pipeline on sounds made here, with a tiny random model; less than a minute."""
+    """Run the whole pipeline on the built-in model and its clips, a minute or two; kept for next time."""
     from backend.cli.jobs import run_command
-    from backend.demo.report import best_features
-    from backend.demo.study import WARNING, prepare
-    from backend.stages import pipeline
+    from backend.demo.report import closing_words
+    from backend.demo.study import build, prepare, shipped_id
 
     place = prepare(study, seed)
-    if run_command(place.root, "run", pipeline.run, False):
+    if run_command(place.root, "demo", build, False):
         typer.echo("everything is current", err=True)
-    print(best_features(place))
-    print(f"\n{WARNING}")
-    print(f"\nlook further: ard features {study}    ard feature {study} K    ard export {study} --out features.csv")
+    print(closing_words(place))
+    sae = f"--sae {shipped_id()}"
+    print(f"\nlook further: ard features {study} {sae} --sort max_score    ard feature {study} K {sae}")
     if gui:
         open_window(study)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +9,6 @@ import typer
 
 from backend.cli.console import open_study
 from backend.errors import ArdError
-
-NAME = re.compile(r"\w[\w.-]*")
 
 
 def import_whisper(
@@ -53,46 +50,29 @@ def build_corpus(
 def import_sae(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="Study with activations of the SAE's layer.")],
     source: Annotated[
-        Path, typer.Argument(metavar="SRC", help="dictionary_learning, SAELens or sparsify file or folder.")
+        Path, typer.Argument(metavar="SRC", help="File or folder of dictionary_learning, SAELens, sparsify, or of ARD.")
     ],
     layer: Annotated[str, typer.Option("--layer", help="The study's layer that it reads, 0-based, e.g. encoder.11.")],
     name: Annotated[str, typer.Option("--name", help="Its id in the study; else layer and name of the folder.")] = "",
-    format_: Annotated[str, typer.Option("--format", help="auto, dictionary_learning, saelens or sparsify.")] = "auto",
+    format_: Annotated[
+        str, typer.Option("--format", help="auto, ard, dictionary_learning, saelens or sparsify.")
+    ] = "auto",
     architecture: Annotated[str, typer.Option("--architecture", help="Where the file does not say.")] = "",
     k: Annotated[int, typer.Option("--k", min=0, help="Where the file does not say.")] = 0,
 ) -> None:
     """Bring a published SAE into a study; it is verified on the study's own activations first."""
-    from backend.sae.formats.exchange import activation_sample
-    from backend.sae.formats.exchange import import_sae as bring
-    from backend.stages.pipeline import stage
-    from backend.store.activations import ActivationStore
+    from backend.stages.bring import bring_sae
     from backend.study.configuration import load_settings
 
     place = open_study(study)
-    products = stage("extract").products(place, load_settings(place.toml))
-    found = [one for one in products if one.name == layer and one.state == "finished"]
-    if not found:
-        known = ", ".join(one.name for one in products if one.state == "finished") or "none yet"
-        raise ArdError(
-            f"this study has no activations of layer '{layer}' (there are: {known})",
-            path=place.root,
-            todo="Name that layer in model.layers of study.toml and run: ard extract",
-        )
-    sae_id = name or f"{layer}-{source.resolve().stem}"
-    if not NAME.fullmatch(sae_id):
-        raise ArdError(f"'{sae_id}' cannot be the id of an SAE", todo="Give it a --name of letters, digits, . _ and -.")
-    folder = place.inside(place.sae(sae_id))
-    if folder.exists():
-        raise ArdError(f"there is an SAE '{sae_id}' already", path=folder, todo="Give it another --name.")
-    store = ActivationStore(found[0].manifest.parent)
-    x, lengths = activation_sample(store)
-    verification = bring(
-        source, folder, x, layer=layer, clip_lengths=lengths, activations_fingerprint=store.fingerprint,
+    brought = bring_sae(
+        place, load_settings(place.toml), source, layer, name,
         format=format_, architecture=architecture or None, k=k or None,
     )  # fmt: skip
+    verification = brought.verification
     chosen = verification.chosen
     typer.echo(
-        f"{sae_id}: FVU {chosen.fvu:.4f}, L0 {chosen.l0:.1f} on {len(x)} tokens "
+        f"{brought.id}: FVU {chosen.fvu:.4f}, L0 {chosen.l0:.1f} on {verification.tokens} tokens "
         f"(bias {chosen.bias_mode}, scaling {chosen.input_scaling})"
     )
     for text in verification.warnings:
@@ -103,7 +83,7 @@ def export_sae(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="Study folder.")],
     sae: Annotated[str, typer.Argument(metavar="SAE", help="Id of the SAE.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write.")],
-    format_: Annotated[str, typer.Option("--format", help="dictionary_learning, saelens or sparsify.")],
+    format_: Annotated[str, typer.Option("--format", help="ard, dictionary_learning, saelens or sparsify.")],
 ) -> None:
     """Write an SAE of the study in another library's layout."""
     from backend.sae.files import load_sae

@@ -1,45 +1,77 @@
-"""The demo's study: made once, kept for next time."""
+"""The demo's study: the built-in model on its own clips, with the SAE that ships and with one trained on the spot."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from backend.errors import ArdError
+from backend.jobs.job import Job
+from backend.resources import resource
+from backend.stages import pipeline
 from backend.study.atomic import read_json, write_json
 from backend.study.creation import new_study
 from backend.study.folder import Study
+from backend.study.manifest import read_manifest
+from backend.study.settings import Settings
 
-WARNING = (
-    "Note: this model's weights are random. The features above show what its mel front end lets through "
-    "(pitch, bandwidth, rhythm), not concepts that a model has learnt; a trained model finds those."
-)
-CHANGES = ("study.seed={seed}", "sae.seeds=[{seed}]", "train.steps=500", "retrieve.raw_units=true")
+MODEL, CLIPS, SAE = "demo/model", "demo/clips", "demo/sae"
+CHANGES = (
+    "study.seed={seed}", "sae.seeds=[{seed}]", 'sae.architecture=["topk"]', "sae.expansion=[4]", "sae.k=[16]",
+    "sae.dead_tokens=100000", "train.steps=1500", "train.batch_tokens=1024", "train.lr=0.001",
+    "retrieve.raw_units=true",
+)  # fmt: skip
+"""The clips are 20 times fewer than those the shipped SAE was trained on, so the SAE trained on them is smaller."""
 
 
 def prepare(folder: Path, seed: int) -> Study:
-    """The demo study in `folder`; sounds, model and study.toml are made if they are not there.
+    """The demo study in `folder`; study.toml is written if it is not there.
 
-    Raises ArdError if `folder` holds something else, or a demo of another seed.
+    Raises ArdError if `folder` holds something else, or a demo of another seed or another built-in model.
     """
     root = folder.expanduser().resolve()
     study, mark = Study(root), root / "demo.json"
+    wanted = {"seed": seed, "model": str(resource(MODEL))}
     if study.toml.exists():
-        found = read_json(mark)["seed"] if mark.exists() else None
-        if found != seed:
-            what = "a study that is not the demo" if found is None else f"the demo of seed {found}"
+        found = read_json(mark) if mark.exists() else {}
+        if found.get("seed") != seed:
+            what = f"the demo of seed {found['seed']}" if "seed" in found else "a study that is not the demo"
             raise ArdError(f"this folder holds {what}", path=root, todo="Name another folder with --study.")
+        if found != wanted:
+            raise ArdError(
+                "this demo was made by another installation of ARD", path=root,
+                todo="Remove it, or name another folder with --study.",
+            )  # fmt: skip
         return study
     if root.exists() and any(root.iterdir()) and not mark.exists():
         raise ArdError("this folder is not empty", path=root, todo="Name another folder with --study.")
-
-    from backend.demo.model import write_model
-    from backend.demo.sounds import write_sounds
-
     root.mkdir(parents=True, exist_ok=True)
-    write_json(mark, {"seed": seed})
-    manifest = write_sounds(root / "sounds", seed)
-    write_model(root / "model", seed)
-    changes = [change.format(seed=seed) for change in CHANGES]
+    write_json(mark, wanted)
+    clips = resource(CLIPS)
     return new_study(
-        root, str(root / "model"), [root / "sounds"], manifest=str(manifest), profile="tiny", changes=changes
+        root, str(resource(MODEL)), [clips], manifest=str(clips / "clips.jsonl"), layers=[shipped_layer()],
+        changes=[change.format(seed=seed) for change in CHANGES],
     )  # fmt: skip
+
+
+def shipped_layer() -> str:
+    """The layer that the shipped SAE reads."""
+    return str(read_manifest(resource(SAE) / "manifest.json")["settings"]["layer"])
+
+
+def shipped_id() -> str:
+    """Id of the shipped SAE in the demo study."""
+    return f"{shipped_layer()}-shipped"
+
+
+def build(study: Study, settings: Settings, job: Job) -> None:
+    """Bring everything up to date: the pipeline's stages, and the shipped SAE as soon as its layer is stored."""
+    sae = study.sae(shipped_id()) / "manifest.json"
+    if not sae.exists():
+        for name in ("index", "extract"):
+            job.check_stop()
+            pipeline.stage(name).run(study, settings, job)
+        from backend.stages.bring import bring_sae
+
+        with job.running("import"):
+            bring_sae(study, settings, resource(SAE), shipped_layer(), shipped_id())
+    pipeline.run(study, settings, job)

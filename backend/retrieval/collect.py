@@ -15,9 +15,10 @@ from backend.errors import ArdError
 from backend.extract.forward import is_out_of_memory
 from backend.jobs.job import Job
 from backend.retrieval import raw, spill
+from backend.retrieval.score import ScoreName
 from backend.retrieval.source import Run, Source
 from backend.retrieval.spill import SpillWriter, Visit
-from backend.retrieval.statistics import CodeCollector, PairRun, ScoreName
+from backend.retrieval.statistics import CodeCollector, PairRun
 from backend.sae.base import Sae
 from backend.sae.codes import SparseCodes
 from backend.sae.losses import row_squares

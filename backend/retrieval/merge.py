@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.retrieval.lists import Ranker, Ranking
+from backend.retrieval.score import ScoreName, clip_score
 from backend.retrieval.spill import PAIRS, WINDOW, RunPlace
-from backend.retrieval.statistics import ScoreName, clip_score
 from backend.retrieval.strongest import StrongestFeatures
 from backend.store.retrieval import STATUS, RetrievalWriter
 

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from backend.retrieval.lists import Ranker
 from backend.retrieval.merge import BlockRows, Probing
+from backend.retrieval.score import ScoreName, clip_score
 from backend.retrieval.spill import Visit, write_visit
-from backend.retrieval.statistics import Int64, ScoreName, clip_score
+from backend.retrieval.statistics import Int64
 from backend.retrieval.strongest import StrongestFeatures
 from backend.store import hdf
 from backend.store.retrieval import RAW_PAIRS, STATUS, RetrievalWriter

@@ -26,25 +26,33 @@ def corpus() -> list[Recording]:
 
 
 def test_labels_take_turns_so_that_none_fills_a_category() -> None:
-    chosen = choose_clips(corpus(), ClipChoice(per_category=2))
+    chosen = choose_clips(corpus(), [], ClipChoice(per_category=2))
     assert len(chosen) == 2 * len(CATEGORIES)
     assert len({one.label for one in chosen}) == 2 * len(CATEGORIES)
-    assert chosen == choose_clips(corpus()[::-1], ClipChoice(per_category=2))
+    assert chosen == choose_clips(corpus()[::-1], [], ClipChoice(per_category=2))
+
+
+def test_recordings_of_known_sources_come_first_and_rendered_ones_last() -> None:
+    known, other = recording("a", "music", "harp"), recording("b", "music", "bell", split="unseen_source")
+    made = recording("c", "music", "flute")
+    rest = [one for one in corpus() if one.category != "music"]
+    chosen = choose_clips([*rest, other, known], [made], ClipChoice())
+    assert [one.label for one in chosen if one.category == "music"] == ["harp", "bell", "flute"]
 
 
 @pytest.mark.parametrize("change", [{"split": "train"}, {"shippable": False}, {"duration": 0.2}])
 def test_what_was_trained_on_may_not_be_passed_on_or_is_too_short_is_left_out(change: dict[str, object]) -> None:
     extra = recording("extra", "animal", "zebra", **change)
-    assert "zebra" not in {one.label for one in choose_clips([*corpus(), extra], ClipChoice())}
+    assert "zebra" not in {one.label for one in choose_clips([*corpus(), extra], [], ClipChoice())}
 
 
 def test_category_without_a_clip_that_may_be_shipped_is_named() -> None:
     with pytest.raises(ArdError, match="'animal'"):
-        choose_clips([one for one in corpus() if one.category != "animal"], ClipChoice())
+        choose_clips([one for one in corpus() if one.category != "animal"], [], ClipChoice())
 
 
 def test_files_manifest_and_credits_agree(tmp_path: Path) -> None:
-    chosen = choose_clips(corpus(), ClipChoice(per_category=1))
+    chosen = choose_clips(corpus(), [], ClipChoice(per_category=1))
     size = write_clips(tmp_path, chosen, lambda one: np.full(2 * RATE, 0.5, np.float32), ClipChoice(longest=1.5))
     rows = [json.loads(line) for line in (tmp_path / "clips.jsonl").read_text(encoding="utf-8").splitlines()]
     assert size == sum((tmp_path / row["path"]).stat().st_size for row in rows)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import backend
+from backend.demo.study import shipped_id, shipped_layer
 from backend.doctor.checks import examine_study, probe
 from backend.study.folder import Study
 from builders.tiny_models import without_file
@@ -70,14 +71,24 @@ def test_probe_that_crashes_is_a_finding_and_not_a_crash(monkeypatch: pytest.Mon
 def test_demo_shows_features_with_labels_and_answers_at_once_the_second_time(ard: Ard, tmp_path: Path) -> None:
     status, out, err = ard("demo", "--study", tmp_path / "demo", "--no-gui")
     assert status == 0, err
-    assert "weights are random" in out
-    assert "hiss, hiss" in out
+    sae = shipped_id()
+    assert {sae, f"raw-{shipped_layer()}"} < set(Study(tmp_path / "demo").feature_ids())
+    assert f"most prominent features of {sae}" in out
     status, again, err = ard("demo", "--study", tmp_path / "demo", "--no-gui")
     assert status == 0
     assert "everything is current" in err
     assert again == out
     status, _, err = ard("demo", "--study", tmp_path / "demo", "--no-gui", "--seed", 1)
     assert (status, "seed 0" in err) == (1, True)
+
+
+def test_demo_leaves_other_folders_alone(ard: Ard, finished: Study, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    status, _, err = ard("demo", "--study", tmp_path / "full", "--no-gui")
+    assert (status, "not empty" in err) == (1, True)
+    status, _, err = ard("demo", "--study", finished.root, "--no-gui")
+    assert (status, "not the demo" in err) == (1, True)
 
 
 def test_demo_never_writes_into_a_folder_of_something_else(ard: Ard, tmp_path: Path) -> None:

@@ -315,6 +315,10 @@ ROUND_TRIPS = [
     ("saelens", "batchtopk", "threshold"),
     ("saelens", "jumprelu", "threshold"),
     ("sparsify", "topk", "threshold"),
+    ("ard", "topk", "threshold"),
+    ("ard", "batchtopk", "threshold"),
+    ("ard", "batchtopk", "per_clip"),
+    ("ard", "jumprelu", "threshold"),
 ]
 
 

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.retrieval.statistics import CodeCollector, clip_score, pair_statistics
+from backend.retrieval.score import clip_score
+from backend.retrieval.statistics import CodeCollector, pair_statistics
 from backend.sae.codes import SparseCodes
 
 # O-2: codes of one feature in seven clips, and μ, c, r

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from retrieval_builders import O19, Clip, Options, build
 
 from backend.retrieval.lists import ListRules, Ranker, histogram, identities
-from backend.retrieval.statistics import clip_score
+from backend.retrieval.score import clip_score
 from backend.retrieval.ties import TieOrder, tie_key
 from backend.store.retrieval import STATUS, RetrievalFile
 

@@ -12,8 +12,8 @@ import torch
 from backend.retrieval.lists import ListRules, Ranker
 from backend.retrieval.merge import Probing
 from backend.retrieval.raw import merge_units, read_units, unit_statistics, units_of, write_units
+from backend.retrieval.score import clip_score
 from backend.retrieval.spill import Visit
-from backend.retrieval.statistics import clip_score
 from backend.retrieval.ties import TieOrder
 from backend.store import hdf
 from backend.store.retrieval import KIND, STATUS, VERSION, RetrievalFile, RetrievalWriter

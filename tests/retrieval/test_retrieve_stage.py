@@ -14,7 +14,7 @@ import torch
 
 from backend.errors import ArdError, Stopped
 from backend.jobs.job import Job, quiet_job
-from backend.retrieval.statistics import clip_score
+from backend.retrieval.score import clip_score
 from backend.sae.files import load_sae
 from backend.sae.metrics import evaluate
 from backend.stages import pipeline, retrieve

@@ -36,6 +36,7 @@ class SaeFormat(ABC):
 FORMATS: Registry[SaeFormat] = Registry(
     "formats",
     {
+        "ard": "backend.sae.formats.ard",
         "dictionary_learning": "backend.sae.formats.dictionary_learning",
         "saelens": "backend.sae.formats.saelens",
         "sparsify": "backend.sae.formats.sparsify",
@@ -59,8 +60,9 @@ def detect_format(path: Path) -> SaeFormat:
     raise ArdError(
         "no published SAE was recognised here",
         path=path,
-        todo="ARD reads dictionary_learning (ae.pt), SAELens (cfg.json + sae_weights.safetensors) and "
-        "sparsify (cfg.json + sae.safetensors); name the folder of one layer.",
+        todo="ARD reads dictionary_learning (ae.pt), SAELens (cfg.json + sae_weights.safetensors), sparsify "
+        "(cfg.json + sae.safetensors) and its own folders (config.json + sae.safetensors); "
+        "name the folder of one layer.",
     )
 
 

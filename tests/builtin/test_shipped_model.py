@@ -1,0 +1,116 @@
+"""The model that ships: right about the clips that ship with it, and sensible about bad input."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from backend.audio.load import load_wave
+from backend.builtin.answers import Vocabulary, outside_vocabulary, read_answer
+from backend.builtin.examples import CATEGORIES, RATE, Example, Facts
+from backend.builtin.shipped import ClipAnswer, ask_shipped, clip_examples, read_vocabulary, shares
+from backend.resources import resource
+from backend.store.clips import Clip
+from backend.study.settings import ModelSection
+from backend.targets.load import load_target
+from backend.targets.qwen2_audio import Qwen2Audio
+
+Wave = npt.NDArray[np.float32]
+TYPES = ("absent", "caption", "category", "count", "family", "label", "language", "music", "sex", "speech", "what")
+ENOUGH = 0.85
+CLIPS = resource("demo/clips")
+
+
+@pytest.fixture(scope="module")
+def target() -> Qwen2Audio:
+    found = load_target(ModelSection(path=str(resource("demo/model")), device="cpu"))
+    assert isinstance(found, Qwen2Audio)
+    return found
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Vocabulary:
+    return read_vocabulary(resource("demo/model"))
+
+
+@pytest.fixture(scope="module")
+def answers(target: Qwen2Audio, vocabulary: Vocabulary) -> list[ClipAnswer]:
+    return ask_shipped(target, CLIPS, vocabulary)
+
+
+def clip(category: str) -> Wave:
+    """The first shipped clip of a category that is at least two seconds long."""
+    name = next(one.id for one in clip_examples(CLIPS) if one.facts.sounds[0].category == category and one.seconds >= 2)
+    return np.asarray(load_wave(Clip(record=name, path=name, root=str(CLIPS)), RATE), dtype=np.float32)
+
+
+def noise(seconds: float, level: float = 0.1) -> Wave:
+    return (level * np.random.default_rng(5).standard_normal(round(seconds * RATE))).astype(np.float32)
+
+
+def nothing(what: str) -> Example:
+    return Example("none", "held_out", (), Facts((), nothing=what), 1.0)
+
+
+def test_model_is_of_the_class_of_the_large_ones_and_small(target: Qwen2Audio) -> None:
+    assert type(target.model).__name__ == "Qwen2AudioForConditionalGeneration"
+    assert sum(file.stat().st_size for file in resource("demo/model").iterdir()) <= 40 * 2**20
+
+
+def test_clips_are_as_many_and_as_long_as_they_should_be() -> None:
+    examples = clip_examples(CLIPS)
+    assert 150 <= len(examples) <= 300
+    assert all(1 <= one.seconds <= 10 for one in examples)
+    assert {one.facts.sounds[0].category for one in examples} == set(CATEGORIES)
+    assert sum(file.stat().st_size for file in CLIPS.rglob("*") if file.is_file()) <= 12 * 2**20
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_answers_about_the_shipped_clips_are_right(answers: list[ClipAnswer], kind: str) -> None:
+    right, asked = shares(answers)[kind]
+    wrong = [f"{one.clip}: {one.answer}" for one in answers if one.type == kind and not one.right]
+    assert right >= ENOUGH * asked, wrong
+
+
+def test_every_type_of_question_is_asked(answers: list[ClipAnswer]) -> None:
+    assert set(shares(answers)) == set(TYPES)
+
+
+@pytest.mark.parametrize("question", ["What do you hear?", "Describe the audio clip in detail.", "Name the sound."])
+def test_silence_has_no_clear_sound(target: Qwen2Audio, vocabulary: Vocabulary, question: str) -> None:
+    said = target.generate(np.zeros(2 * RATE, np.float32), question, 64)
+    assert read_answer("what", said, vocabulary) == "silence"
+    assert outside_vocabulary(said, nothing("silence").facts, vocabulary) == []
+
+
+@pytest.mark.parametrize("seconds", [0.5, 3.0, 9.0])
+def test_white_noise_names_no_sound(target: Qwen2Audio, vocabulary: Vocabulary, seconds: float) -> None:
+    said = target.generate(noise(seconds), "What do you hear?", 64)
+    assert outside_vocabulary(said, nothing("noise").facts, vocabulary) == []
+
+
+@pytest.mark.parametrize("category", ["speech", "music", "animal"])
+def test_clipped_sound_is_still_of_its_category(target: Qwen2Audio, vocabulary: Vocabulary, category: str) -> None:
+    wave = clip(category)
+    clipped = np.clip(wave * (4 / np.abs(wave).max()), -1, 1)
+    assert read_answer("category", target.generate(clipped, "What kind of sound is this?", 32), vocabulary) == category
+
+
+def test_tenth_of_a_second_gets_an_answer(target: Qwen2Audio, vocabulary: Vocabulary) -> None:
+    said = target.generate(clip("music")[: RATE // 10], "What kind of sound is this?", 32)
+    assert read_answer("category", said, vocabulary) in (*CATEGORIES, "silence", "noise")
+
+
+def test_of_thirty_seconds_the_first_ten_are_heard(target: Qwen2Audio) -> None:
+    speech = clip("speech")
+    long = np.tile(speech, 1 + 30 * RATE // len(speech))[: 30 * RATE]
+    question = "What do you hear?"
+    assert target.generate(long, question, 64) == target.generate(long[: 10 * RATE], question, 64) != ""
+
+
+def test_speech_is_heard_over_music(target: Qwen2Audio, vocabulary: Vocabulary) -> None:
+    speech, music = clip("speech"), clip("music")
+    under = np.resize(music, len(speech)) * (0.35 * np.std(speech) / np.std(music))
+    said = target.generate((speech + under).astype(np.float32), "Is somebody speaking?", 32)
+    assert read_answer("speech", said, vocabulary) == "yes"
