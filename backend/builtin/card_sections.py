@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backend.builtin.card import cell, table
@@ -49,8 +49,10 @@ def embedder_section(figures: Mapping[str, Mapping[str, float]]) -> str:
     )
 
 
-def dictionary_section(manifest: Mapping[str, Any], splice: Mapping[str, Any]) -> str:
-    """The shipped SAE, and what the model says with it in its residual stream."""
+def dictionary_section(
+    manifest: Mapping[str, Any], splice: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]
+) -> str:
+    """The shipped SAE, why it is at its layer, and what the model says with it in its residual stream."""
     settings, figures = manifest["settings"], manifest["figures"]
     sae, (low, high) = settings["sae"], splice["interval"]
     rows = [
@@ -66,9 +68,16 @@ def dictionary_section(manifest: Mapping[str, Any], splice: Mapping[str, Any]) -
         ["loss of the original answers, nats a token", f"{splice['loss_original']:.4f}"],
         ["the same with the SAE spliced in", f"{splice['loss_reconstructed']:.4f}"],
     ]
+    reaches = [[one["layer"], f"{one['follows']:.2f}", f"{one['keeps']:.2f}", str(one["pairs"])] for one in layers]
     changed = [one for one in splice["answers"] if one["original"] != one["reconstructed"]]
     parts = ["## The SAE", "`resources/demo/sae`, trained by the ordinary pipeline on the training recordings."]
     parts.append(table(["", ""], rows))
+    if layers:
+        parts.append(
+            "Its layer is the deepest at which the audio positions still decide the answer: two clips of one length "
+            "exchange them, and *follows* is the share that is then answered as the other clip, *keeps* as before."
+        )
+        parts.append(table(["layer", "follows", "keeps", "answers"], reaches, numbers=(1, 2, 3)))
     if changed:
         parts.append(
             f"To the question “{cell(changed[0]['question'])}” these {len(changed)} clips are answered otherwise:"

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
-from backend.builtin.examples import Recording
+import numpy as np
+
+from backend.builtin.examples import RATE, Recording
 from backend.jobs.job import Job
 from backend.stages import pipeline
+from backend.store.clips import tie_id
 from backend.study.atomic import write_text
 from backend.study.configuration import load_settings
 from backend.study.creation import new_study
 from backend.study.folder import Study
+from backend.targets.base import Wave
 
 
 @dataclass(frozen=True)
@@ -24,20 +30,52 @@ class DictionarySettings:
     Attributes
     ----------
     layer : str
-        Where the audio positions still drive the answer.
+        "auto": the deepest where the audio positions still drive the answer (`backend.quality.reach`).
+    follows : float
+        Least share of answers that do, there and at every layer below.
+    pairs : int
+        Of clips that are exchanged to find that out.
     epochs : float
         Over the audio tokens of the training split.
     """
 
-    layer: str = "decoder.1"
+    layer: str = "auto"
+    follows: float = 0.8
+    pairs: int = 40
     architecture: str = "topk"
     expansion: int = 8
     k: int = 24
     epochs: float = 60.0
 
 
+def exchangeable(
+    recordings: Sequence[Recording], samples: Callable[[Recording], Wave], count: int, seconds: float = 2.0
+) -> list[tuple[Wave, Wave]]:
+    """`count` pairs of held-out clips of different categories, the first `seconds` of each; fewer if there are not so
+    many. Shorter recordings are repeated, so that every category takes part."""
+    by_category: dict[str, list[Recording]] = defaultdict(list)
+    for one in sorted((one for one in recordings if one.split == "held_out"), key=lambda r: tie_id(r.id)):
+        by_category[one.category].append(one)
+    length = round(seconds * RATE)
+    between = list(combinations(sorted(by_category), 2))
+    found = []
+    for number in range(count):
+        turn, (first, second) = number // len(between), between[number % len(between)]
+        if turn < min(len(by_category[first]), len(by_category[second])):
+            both = (by_category[first][turn], by_category[second][turn])
+            one, other = (np.resize(samples(recording), length) for recording in both)
+            found.append((one, other))
+    return found
+
+
 def train_dictionary(
-    folder: Path, model: Path, recordings: Sequence[Recording], base: Path, settings: DictionarySettings, job: Job
+    folder: Path,
+    model: Path,
+    recordings: Sequence[Recording],
+    base: Path,
+    layer: str,
+    settings: DictionarySettings,
+    job: Job,
 ) -> Path:
     """The finished SAE folder of a study in `folder` on the training recordings; continues a study that is there.
 
@@ -56,7 +94,7 @@ def train_dictionary(
     write_text(manifest, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     if not study.toml.exists():
         new_study(
-            folder, str(model), [base], manifest=str(manifest), layers=[settings.layer],
+            folder, str(model), [base], manifest=str(manifest), layers=[layer],
             changes=[
                 f'sae.architecture=["{settings.architecture}"]', f"sae.expansion=[{settings.expansion}]",
                 f"sae.k=[{settings.k}]", f"train.epochs={settings.epochs}", "sae.dead_tokens=200000",

@@ -7,7 +7,7 @@ a maintainer needs.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,21 @@ SUMMARY = """A small model of the class `Qwen2AudioForConditionalGeneration`, ma
 audio tower of Whisper tiny.en in a window of 10 seconds, and a decoder of its own that was trained from scratch on
 recordings of Debian packages and on rendered instruments and voices. It tells in plain English what is heard. It is
 made for trying tools of interpretability where no larger model can be had, and for nothing else."""
-STEPS = ("fetch", "render", "listen", "compose", "encode", "train", "evaluate", "embed", "dictionary", "clips", "card")
+LAYERS = "layers.json"
+STEPS = (
+    "fetch",
+    "render",
+    "listen",
+    "compose",
+    "encode",
+    "train",
+    "evaluate",
+    "embed",
+    "layers",
+    "dictionary",
+    "clips",
+    "card",
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +85,7 @@ class Recipe:
         steps: dict[str, Callable[[], None]] = {
             "fetch": self.fetch, "render": self.render, "listen": self.listen, "compose": self.compose,
             "encode": self.encode, "train": self.train, "evaluate": self.evaluate, "embed": self.embed,
-            "dictionary": self.dictionary, "clips": self.clips, "card": self.card,
+            "layers": self.layers, "dictionary": self.dictionary, "clips": self.clips, "card": self.card,
         }  # fmt: skip
         for name in STEPS[STEPS.index(first) : STEPS.index(last) + 1]:
             self.job.check_stop()
@@ -204,8 +218,6 @@ class Recipe:
         )  # fmt: skip
 
     def _made(self) -> dict[str, Any]:
-        from dataclasses import asdict
-
         return {**asdict(self.settings.sizes), "examples": len(self.examples), "seed": self.settings.seed}
 
     # --- what stands on the model -------------------------------------------------------------------------------
@@ -245,11 +257,37 @@ class Recipe:
             )  # fmt: skip
         write_json(self.ship / "embedder" / "evaluation.json", figures)
 
+    def layers(self) -> None:
+        """Find out up to which layer the audio positions decide the answer."""
+        from backend.builtin.dictionary import exchangeable
+        from backend.builtin.questions import PAPER_PROMPT
+        from backend.quality.reach import deepest, reach
+        from backend.study.atomic import write_json
+
+        settings = self.settings.dictionary
+        if settings.layer != "auto":
+            write_json(self.work / LAYERS, {"chosen": settings.layer, "layers": []})
+            return
+        target = self._target()
+        layers = [f"decoder.{number}" for number in range(target.stacks()["decoder"])]
+        pairs = exchangeable(self.recorded, self._samples, settings.pairs)
+        found = reach(target, layers, pairs, PAPER_PROMPT, max_new_tokens=64, job=self.job)
+        chosen = deepest(found, settings.follows)
+        write_json(self.work / LAYERS, {"chosen": chosen, "layers": [asdict(one) for one in found]})
+
+    def _target(self) -> Any:
+        from backend.study.settings import ModelSection
+        from backend.targets.load import load_target
+
+        return load_target(ModelSection(path=str(self.model_folder), device=self.settings.evaluation.device))
+
     def dictionary(self) -> None:
         from backend.builtin.dictionary import ship_dictionary, train_dictionary
+        from backend.study.atomic import read_json
 
+        layer = str(read_json(self.work / LAYERS)["chosen"])
         trained = train_dictionary(
-            self.work / "dictionary", self.model_folder, [*self.recorded, *self.rendered], self.work,
+            self.work / "dictionary", self.model_folder, [*self.recorded, *self.rendered], self.work, layer,
             self.settings.dictionary, self.job,
         )  # fmt: skip
         ship_dictionary(trained, self.ship / "sae")
@@ -268,10 +306,8 @@ class Recipe:
         from backend.builtin.shipped import as_json, ask_shipped, read_vocabulary, splice_shipped
         from backend.study.atomic import read_json, write_json
         from backend.study.manifest import read_manifest
-        from backend.study.settings import ModelSection
-        from backend.targets.load import load_target
 
-        target = load_target(ModelSection(path=str(self.model_folder), device=self.settings.evaluation.device))
+        target = self._target()
         clips = self.ship / "clips"
         told = as_json(ask_shipped(target, clips, read_vocabulary(self.model_folder)))
         spliced = splice_shipped(target, self.ship / "sae", clips, self.job).as_json()
@@ -282,7 +318,9 @@ class Recipe:
             [
                 clips_section(told),
                 embedder_section(read_json(self.ship / "embedder" / "evaluation.json")),
-                dictionary_section(read_manifest(self.ship / "sae" / "manifest.json"), spliced),
+                dictionary_section(
+                    read_manifest(self.ship / "sae" / "manifest.json"), spliced, read_json(self.work / LAYERS)["layers"]
+                ),
             ],
         )  # fmt: skip
 

@@ -66,7 +66,7 @@ class Score:
 
 @dataclass(frozen=True)
 class SoundFont:
-    """A package with samples of instruments; `split` overrides that of its programs, `shippable` is about renderings."""
+    """A package with samples of instruments; `split` overrides its programs', `shippable` is about renderings."""
 
     name: str
     package: str

@@ -42,7 +42,7 @@ SETTINGS = RecipeSettings(
     training=TrainSettings(steps=6, batch=4, validate_every=3, device="cpu"),
     evaluation=EvaluateSettings(per_class=1, per_class_unseen=1, device="cpu"),
     embedder=EmbedderTraining(epochs=1, batch=4),
-    dictionary=DictionarySettings(layer="decoder.0", k=4, epochs=1.0),
+    dictionary=DictionarySettings(layer="decoder.0", k=4, epochs=1.0, pairs=10),
     clips=ClipChoice(per_category=2, shortest=0.4),
 )
 
