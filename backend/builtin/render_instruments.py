@@ -188,22 +188,35 @@ def _events(notes: Sequence[Note]) -> list[Event]:
 
 
 def _melodies(font: SoundFont, chosen: dict[str, Any]) -> Iterator[Score]:
-    pieces = chosen["pieces"]
-    for number, (program, noun, label, family, low, high, split) in enumerate(chosen["melodic"]["programs"]):
-        split = font.split or split
-        played = pieces[split]
-        if font.split is not None:
-            each = pieces[f"{split}_each"]
-            played = [played[(number * each + step) % len(played)] for step in range(each)]
+    for number, (program, noun, label, family, low, high, own) in enumerate(chosen["melodic"]["programs"]):
         verb = "singing" if family == "voice" else "playing"
-        for pitch, rate in played:
-            name = f"program-{program:03d}/{pitch or 'melody'}-{rate or 'medium'}"
+        for split, take, pitch, rate in _played(number, font.split or own, chosen["pieces"]):
+            name = f"program-{program:03d}{take}/{pitch or 'melody'}-{rate or 'medium'}"
             chance = dice(font.name, name)
             attributes = {"family": family, "pitch": pitch, "rate": rate}
             alone = pitch == "steady" and not rate
             notes = _held(chance, low, high) if alone else _melody(chance, pitch, rate, low, high, chosen["limits"])
             phrase = f"{noun} {verb} {'one long note' if alone else _described(pitch, rate)}"
             yield _score(font, 0, program, notes, _draft(font, name, label, phrase, attributes, split))
+
+
+def _played(number: int, split: Split, pieces: dict[str, Any]) -> Iterator[tuple[Split, str, str, str]]:
+    """Split, take, pitch and rate of everything that the program at place `number` plays."""
+
+    def going_round(split: Split) -> Iterator[tuple[Split, str, str, str]]:
+        offered, each = pieces[split], pieces[f"{split}_each"]
+        for step in range(each):
+            pitch, rate = offered[(number * each + step) % len(offered)]
+            yield split, " other melodies" if split == "held_out" else "", pitch, rate
+
+    if split == "unseen_source":
+        yield from going_round(split)
+        return
+    for take in range(pieces["takes"] if split == "train" else 1):
+        for pitch, rate in pieces[split]:
+            yield split, f" take {take + 1}" if take else "", pitch, rate
+    if split == "train":
+        yield from going_round("held_out")
 
 
 def _described(pitch: str, rate: str) -> str:
