@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from backend.builtin.encoded import EncodedExamples, Rows
 from backend.builtin.examples import Example, Split
+from backend.builtin.heads import Classes
 from backend.builtin.packing import Dialogue, Features, Packed, pack
 from backend.builtin.prompts import Prompts
 from backend.errors import ArdError
@@ -89,10 +90,10 @@ class Disturbance:
         Share of the features that are set to zero throughout a clip; the others are raised to make up for it.
     """
 
-    noise: float = 0.1
+    noise: float = 0.3
     masks: int = 2
-    mask_tokens: int = 12
-    channel_dropout: float = 0.05
+    mask_tokens: int = 15
+    channel_dropout: float = 0.1
 
     def apply(self, features: Features, rng: np.random.Generator) -> Features:
         """A disturbed copy of features [T, d]."""
@@ -123,7 +124,9 @@ class Batches:
         size: int,
         disturbance: Disturbance,
         seed: int,
+        classes: Classes | None = None,
     ) -> None:
+        self.classes = classes
         self.members, self.prompts, self.dialogues, self.scale = members, prompts, dialogues, scale
         self.size, self.disturbance, self.seed = size, disturbance, seed
         self.per_epoch = math.ceil(len(members) / size)
@@ -137,7 +140,9 @@ class Batches:
         rng = np.random.default_rng([self.seed, 1, number])
         members = [self.members[i] for i in self._order[1][position]]
         features = [self.disturbance.apply(self.scale.apply(member.rows), rng) for member in members]
-        return pack(self.prompts, features, [self.dialogues(member.example, epoch) for member in members])
+        dialogues = [self.dialogues(member.example, epoch) for member in members]
+        told = None if self.classes is None else [self.classes.targets(member.example.facts) for member in members]
+        return pack(self.prompts, features, dialogues, told)
 
     def _epoch(self, epoch: int) -> list[npt.NDArray[np.int64]]:
         rng = np.random.default_rng([self.seed, 0, epoch])

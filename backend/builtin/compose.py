@@ -117,7 +117,7 @@ class ComposeSettings:
     """
 
     seed: int = 0
-    train: Counts = Counts(1600, 2400, 1000, 600, 150, 60, 60, 180)
+    train: Counts = Counts(2600, 4000, 1500, 900, 200, 80, 80, 240)
     others: Counts = Counts(250, 400, 90, 60, 0, 10, 10, 20)
     long_stretch: Range = (2.0, WINDOW_SECONDS)
     cut_share: float = 0.5

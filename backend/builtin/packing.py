@@ -40,6 +40,8 @@ class Packed:
         Tokens; rotary positions; which branch a position belongs to; the token to predict after it.
     audio : float32 tensor [audio tokens of all rows, d]
         What stands at the audio tokens, row by row.
+    classes : float32 tensor [rows, classes]
+        What is known of each row's clip, for the classifiers of training (`heads`); [rows, 0] without them.
     """
 
     ids: Tensor
@@ -47,6 +49,7 @@ class Packed:
     branch: Tensor
     targets: Tensor
     audio: Tensor
+    classes: Tensor
 
     @property
     def answer_tokens(self) -> int:
@@ -86,8 +89,13 @@ class Predicted:
     answers: int = 0
 
 
-def pack(prompts: Prompts, audio: Sequence[Features], dialogues: Sequence[Dialogue]) -> Packed:
-    """One row for each clip, from its features [T, d] and the questions about it."""
+def pack(
+    prompts: Prompts,
+    audio: Sequence[Features],
+    dialogues: Sequence[Dialogue],
+    classes: Sequence[Features] | None = None,
+) -> Packed:
+    """One row for each clip, from its features [T, d], the questions about it, and its row of `Packed.classes`."""
     rows = [_row(prompts, len(features), dialogue) for features, dialogue in zip(audio, dialogues, strict=True)]
     longest = max(len(row[0]) for row in rows)
 
@@ -100,6 +108,7 @@ def pack(prompts: Prompts, audio: Sequence[Features], dialogues: Sequence[Dialog
         branch=column(2, PADDING),
         targets=column(3, IGNORED),
         audio=torch.from_numpy(np.concatenate(audio)),
+        classes=torch.zeros(len(rows), 0) if classes is None else torch.from_numpy(np.stack(classes)),
     )
 
 

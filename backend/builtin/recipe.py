@@ -152,7 +152,8 @@ class Recipe:
     def _tower(self) -> Any:
         from backend.builtin.architecture import build_tower
 
-        return build_tower(self.work / "sources" / "whisper-tiny-en", self.settings.sizes.window_seconds)
+        sizes = self.settings.sizes
+        return build_tower(self.work / "sources" / "whisper-tiny-en", sizes.window_seconds, sizes.tower_layers)
 
     @cached_property
     def _encoded(self) -> tuple[Any, list[str]]:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from backend.builtin.attention import grouped_attention
 from backend.builtin.batches import Batches, Dialogues, Encoded, Scale, plain_batches
+from backend.builtin.heads import Classes, Heads
 from backend.builtin.prompts import Prompts
 from backend.builtin.trainer import Trainer, TrainSettings
 from backend.jobs.job import Job
@@ -141,15 +142,17 @@ class _Run:
         self.settings, self.folder, self.job = settings, folder, job
         self.fingerprint = _fingerprint(model, prompts, material, settings)
         self.scale = Scale.of(material.train)
+        classes = Classes(member.example.facts for member in material.train) if settings.heads else None
         self.batches = Batches(
             material.train, prompts, material.dialogues, self.scale,
-            size=settings.batch, disturbance=settings.disturbance, seed=settings.seed,
+            size=settings.batch, disturbance=settings.disturbance, seed=settings.seed, classes=classes,
         )  # fmt: skip
         self.validation = list(
             plain_batches(material.validation, prompts, material.dialogues, self.scale, size=settings.batch)
         )
         device = choose_device(settings.device)
-        self.trainer = Trainer(model.to(device), settings, device)
+        heads = None if not classes else Heads(classes, model.config.text_config.hidden_size, settings.seed)
+        self.trainer = Trainer(model.to(device), settings, device, heads)
         self.progress = _Progress(steps=self._at_most(settings.steps) if settings.steps else None)
         self.best: dict[str, Tensor] = {}
         self._timed: list[float] = []

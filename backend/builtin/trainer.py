@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from backend.builtin.batches import Disturbance
+from backend.builtin.heads import Heads, listening
 from backend.builtin.packing import Packed, predict
 from backend.errors import ArdError
 from backend.sae.plan import default_matmul
 
 FROZEN = "model.audio_tower."
+HEADS = "heads."
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class TrainSettings:
         Of matrices; biases, norms and embeddings have none.
     grad_clip : float
         Largest norm of the whole gradient.
+    heads : float
+        Weight of the classifiers' loss (`backend.builtin.heads`); 0 trains without them.
+    heads_layer : int
+        Decoder layer whose output they read.
     branch_dropout : float
         Share of the channels of each attention and feed-forward output that is left out of the residual stream, for
         all positions of a row alike.
@@ -65,7 +71,9 @@ class TrainSettings:
     betas: tuple[float, float] = (0.9, 0.98)
     weight_decay: float = 0.05
     grad_clip: float = 1.0
-    branch_dropout: float = 0.1
+    heads: float = 0.3
+    heads_layer: int = 1
+    branch_dropout: float = 0.15
     disturbance: Disturbance = field(default_factory=Disturbance)
     matmul: Literal["auto", "float32", "bfloat16"] = "auto"
     validate_every: int = 200
@@ -87,11 +95,16 @@ class Trainer:
     """The model with its optimiser. A step is a function of the state, the batch and its number, on the CPU to the
     last bit at an equal number of threads."""
 
-    def __init__(self, model: Any, settings: TrainSettings, device: torch.device) -> None:
+    def __init__(
+        self, model: Any, settings: TrainSettings, device: torch.device, heads: Heads | None = None
+    ) -> None:  # fmt: skip
         self.model, self.settings, self.device = model, settings, device
+        self.heads = None if heads is None else heads.to(device)
         self.trained: dict[str, torch.nn.Parameter] = {
             name: parameter for name, parameter in model.named_parameters() if not name.startswith(FROZEN)
         }
+        if self.heads is not None:
+            self.trained |= {f"{HEADS}{name}": parameter for name, parameter in self.heads.named_parameters()}
         for parameter in self.trained.values():
             parameter.requires_grad_(True)
         matrices = [p for n, p in self.trained.items() if p.ndim == 2 and "embed_tokens" not in n]
@@ -112,10 +125,8 @@ class Trainer:
             group["lr"] = lr
         with torch.random.fork_rng(devices=[]), branch_dropout(self.model, self.settings.branch_dropout):
             torch.manual_seed(self.settings.seed * 1_000_003 + self.step_number)
-            with self._precision():
-                predicted = predict(self.model, batch.to(self.device))
-            loss = predicted.loss / max(1, predicted.tokens)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss, told = self._losses(batch.to(self.device))
+            (loss + self.settings.heads * told).backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.trained.values(), self.settings.grad_clip)
         if not bool(torch.isfinite(norm)):
             raise ArdError(
@@ -126,6 +137,17 @@ class Trainer:
         self.adam.zero_grad(set_to_none=True)
         self.step_number += 1
         return float(loss.detach())
+
+    def _losses(self, batch: Packed) -> tuple[Tensor, Tensor]:
+        """Mean loss of an answer token, and the classifiers' loss."""
+        blocks = self.model.model.language_model.layers
+        block = blocks[min(self.settings.heads_layer, len(blocks) - 1)]
+        with self._precision(), listening(block) as heard:
+            predicted = predict(self.model, batch)
+        loss = predicted.loss / max(1, predicted.tokens)
+        if self.heads is None:
+            return loss, torch.zeros_like(loss)
+        return loss, self.heads(heard[0], batch.ids == self.model.config.audio_token_id, batch.classes)
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Packed]) -> dict[str, float]:
