@@ -276,7 +276,9 @@ class _Composer:
             levels[""] = chosen.level_db
         level = float(chance.uniform(*levels[loudness])) if loudness in levels else NORMAL_DB
         speed, tilt = self._colour(recording, chance) if varied else (1.0, 0.0)
-        seconds = min(stretch.seconds / speed, WINDOW_SECONDS)
+        if stretch.seconds / speed > WINDOW_SECONDS:
+            speed = 1.0
+        seconds = stretch.seconds / speed
         before = after = 0.0
         if varied and chance.random() < chosen.pad_share:
             before, after = (float(chance.uniform(*chosen.pad)) for _ in range(2))

@@ -107,6 +107,11 @@ class Part:
     speed: float = 1.0
     tilt_db: float = 0.0
 
+    @property
+    def lasts(self) -> float:
+        """Seconds of the example that it takes up."""
+        return self.seconds / self.speed
+
 
 @dataclass(frozen=True)
 class Sound:

@@ -153,3 +153,18 @@ def test_what_does_not_fit_the_recordings_is_named(tmp_path: Path) -> None:
         heard(tmp_path, example(Part("tone", 0.0, 2.0, 1.0)), "tone")
     with pytest.raises(ArdError, match="example one names the recording 'other', which is not in the manifest"):
         heard(tmp_path, example(Part("other", 0.0, 0.0, 1.0)), "tone")
+
+
+def test_faster_is_shorter_and_higher_by_the_same_factor(tmp_path: Path) -> None:
+    wave_file(tmp_path, "a", tone(400, 2.0))
+    one = example(Part("a", 0.0, 0.0, 2.0, speed=1.25), seconds=1.6)
+    wave = heard(tmp_path, one, "a")
+    assert len(wave) == 1.6 * RATE
+    assert np.argmax(np.abs(np.fft.rfft(wave))) / 1.6 == pytest.approx(500, abs=1)
+
+
+def test_tilt_raises_the_octave_above_by_its_decibels(tmp_path: Path) -> None:
+    low, high = tone(1000, 2.0, amplitude=0.3), tone(2000, 2.0, amplitude=0.3)
+    wave_file(tmp_path, "a", low + high)
+    spectrum = np.abs(np.fft.rfft(heard(tmp_path, example(Part("a", 0.0, 0.0, 2.0, tilt_db=3.0)), "a")))
+    assert 20 * np.log10(spectrum[4000] / spectrum[2000]) == pytest.approx(3.0, abs=0.05)
