@@ -19,8 +19,16 @@ from torch.nn import functional
 from backend.builtin.examples import Facts, Sound
 from backend.builtin.statements import name
 
-KINDS = ("category", "label", "language", "sex", "family", "pitch", "rate")
+KINDS = ("category", "label", "language", "sex", "family", "pitch", "rate", "loudness")
 Targets = npt.NDArray[np.float32]
+
+
+def _told(facts: Facts, kind: str) -> list[str]:
+    """What is known, one value for each sound of which it is known."""
+    if kind == "loudness":
+        return [facts.loudness] if facts.loudness else []
+    found = [_value(sound, kind) for sound in facts.sounds]
+    return [value for value in found if value is not None]
 
 
 def _value(sound: Sound, kind: str) -> str | None:
@@ -41,11 +49,8 @@ class Classes:
     def __init__(self, facts: Iterable[Facts]) -> None:
         found: dict[str, set[str]] = {kind: set() for kind in KINDS}
         for one in facts:
-            for sound in one.sounds:
-                for kind in KINDS:
-                    value = _value(sound, kind)
-                    if value is not None:
-                        found[kind].add(value)
+            for kind in KINDS:
+                found[kind].update(_told(one, kind))
         self.names: Mapping[str, list[str]] = {kind: sorted(values) for kind, values in found.items() if values}
 
     def __len__(self) -> int:
@@ -56,10 +61,10 @@ class Classes:
         zeros where it is known of none."""
         parts = []
         for kind, names in self.names.items():
-            told = [value for sound in facts.sounds if (value := _value(sound, kind)) in names]
+            told = [value for value in _told(facts, kind) if value in names]
             part = np.zeros(len(names), dtype=np.float32)
             for value in told:
-                part[names.index(str(value))] += 1 / len(told)
+                part[names.index(value)] += 1 / len(told)
             parts.append(part)
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
 
