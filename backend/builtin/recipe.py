@@ -223,7 +223,27 @@ class Recipe:
 
     # --- what stands on the model -------------------------------------------------------------------------------
 
+    def _unless_made(self, made: Path, inputs: list[Any], make: Callable[[], None]) -> None:
+        """Call `make`, which makes the file `made`, unless that is there and was made from the same inputs."""
+        from backend.study.atomic import read_json, write_json
+        from backend.study.fingerprint import fingerprint
+
+        stamp, made_from = self.work / "made" / f"{made.stem}.json", {"made_from": fingerprint(inputs)}
+        if made.exists() and stamp.exists() and read_json(stamp) == made_from:
+            return
+        make()
+        stamp.parent.mkdir(exist_ok=True)
+        write_json(stamp, made_from)
+
     def embed(self) -> None:
+        """Train the embedder, and score it by retrieval."""
+        from backend.study.fingerprint import file_hash
+
+        inputs = [file_hash(self.work / "examples.jsonl"), file_hash(self.model_folder / "tokenizer.json")]
+        made = self.ship / "embedder" / "embedder.safetensors"
+        self._unless_made(made, [*inputs, asdict(self.settings.embedder)], self._embed)
+
+    def _embed(self) -> None:
         from transformers import AutoTokenizer
 
         from backend.builtin.captions import caption_of
@@ -260,6 +280,14 @@ class Recipe:
 
     def layers(self) -> None:
         """Find out up to which layer the audio positions decide the answer."""
+        from backend.study.fingerprint import file_hash
+
+        settings = self.settings.dictionary
+        weights = file_hash(self.model_folder / "model.safetensors")
+        inputs = [weights, settings.layer, settings.follows, settings.pairs, [one.sound for one in self.recorded]]
+        self._unless_made(self.work / LAYERS, inputs, self._layers)
+
+    def _layers(self) -> None:
         from backend.builtin.dictionary import exchangeable
         from backend.builtin.questions import PAPER_PROMPT
         from backend.quality.reach import deepest, reach

@@ -61,7 +61,7 @@ class TrainSettings:
         As `model.device` of a study.
     """
 
-    minutes: float = 45.0
+    minutes: float = 26.0
     steps: int | None = None
     most_epochs: float | None = None
     batch: int = 32

@@ -106,6 +106,8 @@ def test_card_tells_every_source_and_the_balanced_accuracies(recipe: Recipe) -> 
     assert text.startswith("---\n")
     assert "toy" in text
     assert any(figure["n"] for figure in evaluation["figures"])
+    for title in ("The shipped clips", "The embedder", "The SAE"):
+        assert f"## {title}\n" in text
 
 
 def test_embedder_sae_and_clips_are_there_and_load(recipe: Recipe) -> None:
@@ -121,9 +123,10 @@ def test_embedder_sae_and_clips_are_there_and_load(recipe: Recipe) -> None:
 
 
 def test_second_run_changes_nothing(recipe: Recipe) -> None:
-    before = {p: p.read_bytes() for p in sorted(recipe.ship.rglob("*")) if p.is_file() and "embedder" not in p.parts}
-    Recipe(recipe.work, SETTINGS, quiet_job()).run(first="compose", last="evaluate")
-    assert {p: p.read_bytes() for p in before} == before
+    before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in sorted(recipe.ship.rglob("*")) if p.is_file()}
+    Recipe(recipe.work, SETTINGS, quiet_job()).run(first="compose", last="layers")
+    kept = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in before}
+    assert kept == before
 
 
 def test_unknown_step_is_named_with_the_known_ones(recipe: Recipe) -> None:
