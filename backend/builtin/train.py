@@ -77,8 +77,8 @@ def train(
 ) -> Trained:
     """Train `model` in place, going on from the checkpoint in `folder` if that belongs to the same training.
 
-    At the end the model has the weights of its best validation. `folder` holds the checkpoint and `metrics.jsonl`;
-    a training that was finished before is only loaded.
+    At the end the model has the weights of its best validation (most whole answers right). `folder` holds the
+    checkpoint and `metrics.jsonl`; a training that was finished before is only loaded.
 
     Raises
     ------
@@ -233,7 +233,7 @@ class _Run:
         values = self.trainer.validate(self.validation)
         progress = self.progress
         progress.worse += 1
-        if not self.best or values["loss"] < progress.validation["loss"]:
+        if not self.best or _merit(values) > _merit(progress.validation):
             self.best = self.trainer.weights()
             progress.best_step, progress.validation, progress.worse = self.trainer.step_number, values, 0
         self._write_line({"validation_loss" if name == "loss" else name: value for name, value in values.items()})
@@ -265,6 +265,12 @@ class _Run:
         self.trainer.load_state_dict(state)
         self.best = {name.removeprefix("best."): t for name, t in state.items() if name.startswith("best.")}
         self.progress = _Progress(**values["progress"])
+
+
+def _merit(values: dict[str, float]) -> tuple[float, float]:
+    """Whole answers right; the loss only decides among equals, for towards the end it grows with the model's
+    confidence while its answers still improve."""
+    return values["answer_accuracy"], -values["loss"]
 
 
 def _fingerprint(model: Any, prompts: Prompts, material: Material, settings: TrainSettings) -> str:
