@@ -40,11 +40,11 @@ class DictionarySettings:
     """
 
     layer: str = "auto"
-    follows: float = 0.8
+    follows: float = 0.75
     pairs: int = 40
     architecture: str = "topk"
     expansion: int = 8
-    k: int = 24
+    k: int = 32
     epochs: float = 60.0
 
 

@@ -284,25 +284,24 @@ class Recipe:
 
         settings = self.settings.dictionary
         weights = file_hash(self.model_folder / "model.safetensors")
-        inputs = [weights, settings.layer, settings.follows, settings.pairs, [one.sound for one in self.recorded]]
+        inputs = [weights, settings.layer, settings.pairs, [one.sound for one in self.recorded]]
         self._unless_made(self.work / LAYERS, inputs, self._layers)
 
     def _layers(self) -> None:
         from backend.builtin.dictionary import exchangeable
         from backend.builtin.questions import PAPER_PROMPT
-        from backend.quality.reach import deepest, reach
+        from backend.quality.reach import reach
         from backend.study.atomic import write_json
 
         settings = self.settings.dictionary
         if settings.layer != "auto":
-            write_json(self.work / LAYERS, {"chosen": settings.layer, "layers": []})
+            write_json(self.work / LAYERS, {"layers": []})
             return
         target = self._target()
         layers = [f"decoder.{number}" for number in range(target.stacks()["decoder"])]
         pairs = exchangeable(self.recorded, self._samples, settings.pairs)
         found = reach(target, layers, pairs, PAPER_PROMPT, max_new_tokens=64, job=self.job)
-        chosen = deepest(found, settings.follows)
-        write_json(self.work / LAYERS, {"chosen": chosen, "layers": [asdict(one) for one in found]})
+        write_json(self.work / LAYERS, {"layers": [asdict(one) for one in found]})
 
     def _target(self) -> Any:
         from backend.study.settings import ModelSection
@@ -312,9 +311,13 @@ class Recipe:
 
     def dictionary(self) -> None:
         from backend.builtin.dictionary import ship_dictionary, train_dictionary
+        from backend.quality.reach import Reach, deepest
         from backend.study.atomic import read_json
 
-        layer = str(read_json(self.work / LAYERS)["chosen"])
+        layer = self.settings.dictionary.layer
+        if layer == "auto":
+            found = [Reach(**one) for one in read_json(self.work / LAYERS)["layers"]]
+            layer = deepest(found, self.settings.dictionary.follows)
         trained = train_dictionary(
             self.work / "dictionary", self.model_folder, [*self.recorded, *self.rendered], self.work, layer,
             self.settings.dictionary, self.job,
