@@ -63,8 +63,7 @@ def exchangeable(
         turn, (first, second) = number // len(between), between[number % len(between)]
         if turn < min(len(by_category[first]), len(by_category[second])):
             both = (by_category[first][turn], by_category[second][turn])
-            one, other = (np.resize(samples(recording), length) for recording in both)
-            found.append((one, other))
+            found.append((np.resize(samples(both[0]), length), np.resize(samples(both[1]), length)))
     return found
 
 

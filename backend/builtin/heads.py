@@ -93,7 +93,7 @@ class Heads(nn.Module):
         mean = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
         scores = self.told(functional.layer_norm(mean.float(), mean.shape[-1:]))
         losses = []
-        for some, target in zip(scores.split(self.sizes, 1), targets.split(self.sizes, 1), strict=True):
+        for some, target in zip(torch.split(scores, self.sizes, 1), torch.split(targets, self.sizes, 1), strict=True):
             known = target.sum(1) > 0
             if bool(known.any()):
                 losses.append(-(target * some.log_softmax(1)).sum(1)[known].mean())

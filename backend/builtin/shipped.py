@@ -121,7 +121,7 @@ def splice_shipped(target: Target, sae: Path, folder: Path, job: Job) -> SpliceR
     )  # fmt: skip
     layer = str(read_manifest(sae / "manifest.json")["settings"]["layer"])
     return splice(
-        target, load_sae(sae).to(target.device), layer, asked,
+        target, load_sae(sae), layer, asked,
         max_new_tokens=LONGEST_ANSWER, job=job, total=len(examples),
     )  # fmt: skip
 

@@ -373,9 +373,9 @@ def test_export_that_the_layout_cannot_say_is_refused_and_writes_nothing(
     assert not (tmp_path / "out").exists()
 
 
-def test_export_without_relu_is_refused_everywhere(tmp_path: Path) -> None:
+def test_export_without_relu_is_refused_by_every_other_library(tmp_path: Path) -> None:
     config = SaeConfig("topk", WIDTH, D, K, relu=False)
-    for name in FORMATS:
+    for name in set(FORMATS) - {"ard"}:
         with pytest.raises(ArdError):
             export_sae(build(config), name, tmp_path / name)
 
