@@ -16,9 +16,9 @@ from backend.builtin.examples import RATE, Recording
 from backend.jobs.job import Job
 from backend.stages import pipeline
 from backend.store.clips import tie_id
-from backend.study.atomic import write_text
+from backend.study.atomic import read_json, write_json, write_text
 from backend.study.configuration import load_settings
-from backend.study.creation import new_study
+from backend.study.creation import new_study, with_changes
 from backend.study.folder import Study
 from backend.targets.base import Wave
 
@@ -91,15 +91,15 @@ def train_dictionary(
         if one.split == "train"
     ]
     write_text(manifest, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    changes = [
+        f'model.layers=["{layer}"]', f'sae.architecture=["{settings.architecture}"]',
+        f"sae.expansion=[{settings.expansion}]", f"sae.k=[{settings.k}]", f"train.epochs={settings.epochs}",
+        "sae.dead_tokens=200000",
+    ]  # fmt: skip
     if not study.toml.exists():
-        new_study(
-            folder, str(model), [base], manifest=str(manifest), layers=[layer],
-            changes=[
-                f'sae.architecture=["{settings.architecture}"]', f"sae.expansion=[{settings.expansion}]",
-                f"sae.k=[{settings.k}]", f"train.epochs={settings.epochs}", "sae.dead_tokens=200000",
-            ],
-        )  # fmt: skip
-    loaded = load_settings(study.toml)
+        new_study(folder, str(model), [base], manifest=str(manifest))
+    # a study that is there keeps its activations, and follows settings that changed
+    loaded = with_changes(load_settings(study.toml), changes)
     for name in ("index", "extract", "train"):
         pipeline.stage(name).run(study, loaded, job)
     (product,) = pipeline.stage("train").products(study, loaded)
@@ -107,7 +107,9 @@ def train_dictionary(
 
 
 def ship_dictionary(trained: Path, out: Path) -> None:
-    """Copy weights, configuration and manifest of a finished SAE into `out`."""
+    """Copy weights, configuration and manifest of a finished SAE into `out`, but not the folders of this machine."""
     out.mkdir(parents=True, exist_ok=True)
-    for name in ("sae.safetensors", "config.json", "manifest.json"):
+    for name in ("sae.safetensors", "config.json"):
         shutil.copyfile(trained / name, out / name)
+    manifest = read_json(trained / "manifest.json")
+    write_json(out / "manifest.json", {name: value for name, value in manifest.items() if name != "command"})

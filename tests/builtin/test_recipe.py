@@ -115,6 +115,7 @@ def test_embedder_sae_and_clips_are_there_and_load(recipe: Recipe) -> None:
     vector = embedder.embed_rows([torch.randn(5, embedder.config.audio_width)])
     assert vector.norm().item() == pytest.approx(1, abs=1e-5)
     assert load_sae(recipe.ship / "sae").config.n_features == 8 * 32
+    assert str(recipe.work) not in (recipe.ship / "sae" / "manifest.json").read_text(encoding="utf-8")
     rows = [json.loads(line) for line in (recipe.ship / "clips" / "clips.jsonl").read_text().splitlines()]
     assert {row["labels"]["category"] for row in rows} == set(CATEGORIES)
     assert all((recipe.ship / "clips" / row["path"]).exists() for row in rows)
