@@ -167,6 +167,18 @@ class Recipe:
         )  # fmt: skip
 
     def train(self) -> None:
+        """Train the model and save it."""
+        from backend.builtin.wording import FILE
+        from backend.study.fingerprint import file_hash
+
+        chosen = self.settings
+        inputs = [
+            file_hash(self.work / "examples.jsonl"), file_hash(resource(FILE)), asdict(chosen.training),
+            asdict(chosen.sizes), chosen.vocabulary, chosen.seed,
+        ]  # fmt: skip
+        self._unless_made(self.model_folder / "model.safetensors", inputs, self._train)
+
+    def _train(self) -> None:
         from backend.builtin.architecture import build, build_extractor, build_processor, save
         from backend.builtin.batches import encoded_split
         from backend.builtin.questions import dialogues

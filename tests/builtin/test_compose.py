@@ -120,7 +120,7 @@ def test_no_category_of_single_sounds_is_rare_in_training(composed: list[Example
     found = Counter(example.facts.sounds[0].category for example in singles(composed))
     assert set(found) == set(CATEGORIES)
     assert min(found.values()) >= 0.6 * max(found.values())
-    assert 9_000 <= sum(example.split == "train" for example in composed) <= 12_000
+    assert 15_000 <= sum(example.split == "train" for example in composed) <= 20_000
 
 
 def test_rare_labels_are_heard_more_often_than_their_share(composed: list[Example]) -> None:
