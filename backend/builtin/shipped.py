@@ -25,7 +25,7 @@ from backend.study.atomic import read_json, write_json
 if TYPE_CHECKING:
     from backend.jobs.job import Job
     from backend.quality.splice import SpliceReport
-    from backend.targets.base import Target
+    from backend.targets.base import Target, Wave
     from backend.targets.qwen2_audio import Qwen2Audio
 
 VOCABULARY = "vocabulary.json"
@@ -89,15 +89,21 @@ def clip_examples(folder: Path) -> list[Example]:
     return found
 
 
+def clip_wave(folder: Path, name: str) -> Wave:
+    """Samples of the clip `name` (`Example.id`) in `folder`, mono float32 at `RATE`."""
+    from backend.audio.load import load_wave
+    from backend.store.clips import Clip
+
+    return load_wave(Clip(record=name, path=name, root=str(folder)), RATE)
+
+
 def ask_shipped(target: Qwen2Audio, folder: Path, vocabulary: Vocabulary) -> list[ClipAnswer]:
     """Ask `target` everything that can be asked of every clip in `folder`."""
-    from backend.audio.load import load_wave
     from backend.builtin.interview import interview
-    from backend.store.clips import Clip
 
     examples = clip_examples(folder)
     asked = [all_questions(example) for example in examples]
-    waves = [load_wave(Clip(record=one.id, path=one.id, root=str(folder)), RATE) for one in examples]
+    waves = [clip_wave(folder, one.id) for one in examples]
     texts = interview(target, waves, [[one.question for one in some] for some in asked])
     return [
         ClipAnswer(example.id, type_of(one), one.question, one.key, text, read_answer(one.kind, text, vocabulary))
@@ -108,17 +114,12 @@ def ask_shipped(target: Qwen2Audio, folder: Path, vocabulary: Vocabulary) -> lis
 
 def splice_shipped(target: Target, sae: Path, folder: Path, job: Job) -> SpliceReport:
     """The paper's captioning prompt about every clip in `folder`, with and without the SAE in the residual stream."""
-    from backend.audio.load import load_wave
     from backend.quality.splice import splice
     from backend.sae.files import load_sae
-    from backend.store.clips import Clip
     from backend.study.manifest import read_manifest
 
     examples = clip_examples(folder)
-    asked = (
-        (one.id, load_wave(Clip(record=one.id, path=one.id, root=str(folder)), RATE), PAPER_PROMPT)
-        for one in examples
-    )  # fmt: skip
+    asked = ((one.id, clip_wave(folder, one.id), PAPER_PROMPT) for one in examples)
     layer = str(read_manifest(sae / "manifest.json")["settings"]["layer"])
     return splice(
         target, load_sae(sae), layer, asked,

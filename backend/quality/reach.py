@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from backend.errors import ArdError
 from backend.jobs.job import Job
 from backend.targets.base import Target, Wave
+from backend.targets.tap import Replace
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,7 @@ def reach(
             for layer in layers:
                 x = [one.x[layer] for one in target.encode(list(pair), [layer])]
                 for i, wave in enumerate(pair):
-                    other = x[1 - i]
-                    with target.spliced(layer, len(wave), lambda old, new=other: new.to(old)):  # type: ignore[misc]
+                    with target.spliced(layer, len(wave), instead(x[1 - i])):
                         said = target.generate(wave, question, max_new_tokens)
                     counts[layer][0] += said == own[1 - i]
                     counts[layer][1] += said == own[i]
@@ -74,6 +76,11 @@ def reach(
     if not used:
         raise ArdError("no two clips are answered differently", todo="Use other clips or another question.")
     return [Reach(layer, used, follows / used, keeps / used) for layer, (follows, keeps) in counts.items()]
+
+
+def instead(x: Tensor) -> Replace:
+    """Puts `x` [positions, d] where the stream is."""
+    return lambda old: x.to(old)
 
 
 def deepest(found: Sequence[Reach], least: float) -> str:
