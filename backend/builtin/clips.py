@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -81,13 +82,15 @@ def _in_turn(recordings: Sequence[Recording], choice: ClipChoice) -> list[Record
 def write_clips(
     folder: Path, chosen: Sequence[Recording], samples: Callable[[Recording], Samples], choice: ClipChoice
 ) -> int:
-    """Write FLAC files, `clips.jsonl` for the folder adapter, and `CREDITS.md`; returns the bytes of the sound.
+    """Replace `folder` by FLAC files, `clips.jsonl` for the folder adapter, and `CREDITS.md`; returns the bytes of the
+    sound.
 
     Parameters
     ----------
     samples : function
         Mono float32 at `RATE` of a recording.
     """
+    shutil.rmtree(folder, ignore_errors=True)
     rows, credits_, size = [], [], 0
     for one in chosen:
         sound = samples(one)[: round(choice.longest * RATE)]

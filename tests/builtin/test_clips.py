@@ -52,9 +52,11 @@ def test_category_without_a_clip_that_may_be_shipped_is_named() -> None:
 
 
 def test_files_manifest_and_credits_agree(tmp_path: Path) -> None:
+    (tmp_path / "of-another-choice.flac").write_bytes(b"")
     chosen = choose_clips(corpus(), [], ClipChoice(per_category=1))
     size = write_clips(tmp_path, chosen, lambda one: np.full(2 * RATE, 0.5, np.float32), ClipChoice(longest=1.5))
     rows = [json.loads(line) for line in (tmp_path / "clips.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert {path.name for path in tmp_path.rglob("*.flac")} == {Path(row["path"]).name for row in rows}
     assert size == sum((tmp_path / row["path"]).stat().st_size for row in rows)
     samples, rate = soundfile.read(tmp_path / rows[0]["path"])
     assert (rate, len(samples)) == (RATE, 1.5 * RATE)
