@@ -175,6 +175,7 @@ class Recipe:
         inputs = [
             file_hash(self.work / "examples.jsonl"), file_hash(resource(FILE)), asdict(chosen.training),
             asdict(chosen.sizes), chosen.vocabulary, chosen.seed,
+            file_hash(self.work / "sources" / "whisper-tiny-en" / "model.safetensors"),
         ]  # fmt: skip
         self._unless_made(self.model_folder / "model.safetensors", inputs, self._train)
 
