@@ -6,12 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from backend.audio.load import load_wave
 from backend.builtin.answers import Vocabulary, outside_vocabulary, read_answer
+from backend.builtin.embedder import load_embedder
+from backend.builtin.encode import TowerEncoder
 from backend.builtin.examples import CATEGORIES, RATE, Example, Facts
-from backend.builtin.shipped import ClipAnswer, ask_shipped, clip_examples, read_vocabulary, shares
+from backend.builtin.shipped import ClipAnswer, ask_shipped, clip_examples, clip_wave, read_vocabulary, shares
+from backend.builtin.train_embedder import recall_at
 from backend.resources import resource
-from backend.store.clips import Clip
 from backend.study.settings import ModelSection
 from backend.targets.load import load_target
 from backend.targets.qwen2_audio import Qwen2Audio
@@ -46,11 +47,17 @@ def answers(target: Qwen2Audio, vocabulary: Vocabulary) -> list[ClipAnswer]:
 def clip(category: str) -> Wave:
     """The first shipped clip of a category that is at least two seconds long."""
     name = next(one.id for one in clip_examples(CLIPS) if one.facts.sounds[0].category == category and one.seconds >= 2)
-    return np.asarray(load_wave(Clip(record=name, path=name, root=str(CLIPS)), RATE), dtype=np.float32)
+    return clip_wave(CLIPS, name)
 
 
 def noise(seconds: float, level: float = 0.1) -> Wave:
     return (level * np.random.default_rng(5).standard_normal(round(seconds * RATE))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def tower_rows(target: Qwen2Audio) -> list[npt.NDArray[np.float16]]:
+    encoder = TowerEncoder(target.model.model.audio_tower, target.extractor)
+    return [encoder.encode([clip_wave(CLIPS, one.id)])[0] for one in clip_examples(CLIPS)]
 
 
 def nothing(what: str) -> Example:
@@ -75,6 +82,22 @@ def test_answers_about_the_shipped_clips_are_right(answers: list[ClipAnswer], ki
     right, asked = shares(answers)[kind]
     wrong = [f"{one.clip}: {one.answer}" for one in answers if one.type == kind and not one.right]
     assert right >= LEAST[kind] * asked, wrong
+
+
+def test_embedder_finds_the_clips_of_a_caption(
+    target: Qwen2Audio, tower_rows: list[npt.NDArray[np.float16]]
+) -> None:  # fmt: skip
+    embedder = load_embedder(resource("demo/embedder"))
+    captions = [one.facts.sounds[0].phrase for one in clip_examples(CLIPS)]
+
+    def tokenize(text: str) -> list[int]:
+        return list(target.processor.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    found = recall_at(embedder, tower_rows, captions, tokenize)
+    # chance is about 0.1 with so few clips
+    assert found["recall_at_10"] > 0.6 > 4 * found["chance"]
+    # clips that belong to other captions are not found
+    assert recall_at(embedder, tower_rows[::-1], captions, tokenize)["recall_at_10"] < 0.4
 
 
 def test_every_type_of_question_is_asked(answers: list[ClipAnswer]) -> None:

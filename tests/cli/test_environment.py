@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 import backend
+from backend.demo.report import list_purity
 from backend.demo.study import shipped_id, shipped_layer
 from backend.doctor.checks import examine_study, probe
+from backend.retrieval.purity import column, label_codes
+from backend.store.clips import ClipTable
 from backend.study.folder import Study
 from builders.tiny_models import without_file
 
@@ -74,6 +77,11 @@ def test_demo_shows_features_with_labels_and_answers_at_once_the_second_time(ard
     sae = shipped_id()
     assert {sae, f"raw-{shipped_layer()}"} < set(Study(tmp_path / "demo").feature_ids())
     assert f"most prominent features of {sae}" in out
+    codes = label_codes(column(ClipTable(Study(tmp_path / "demo").clips()), "label"))
+    purity = list_purity(Study(tmp_path / "demo"), sae, codes)
+    assert purity.best is not None
+    assert purity.best.mean >= 3 * purity.chance
+    assert purity.all.mean >= 1.5 * purity.chance
     status, again, err = ard("demo", "--study", tmp_path / "demo", "--no-gui")
     assert status == 0
     assert "everything is current" in err
