@@ -244,7 +244,7 @@ def _classes(figure: Mapping[str, Any]) -> str:
 def _failures(figures: Sequence[Mapping[str, Any]], failures: Sequence[Mapping[str, Any]]) -> str:
     if not failures:
         return "No answer was wrong."
-    parts = [f"Wrong answers: {len(failures)}; all of them are in `{EVALUATION}`."]
+    parts = [f"Wrong answers: {len(failures)}; all of them are in `{EVALUATION}` of the recipe's work folder."]
     for figure in figures:
         mine = [one for one in failures if figure["name"] in one["figures"] and not one["unseen_phrasing"]]
         if mine:
