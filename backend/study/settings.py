@@ -190,6 +190,69 @@ class RetrieveSection(Section):
         return self
 
 
+class EmbedSection(Section):
+    embedder: str = Field(
+        "mini", description="What embeds clips for scores: mini (built in), clap, laion-clap or msclap (A-26)."
+    )
+    model: str = Field("", description="Its folder, hub id or checkpoint file; empty for the usual one.")
+    window: Literal["mean", "first", "center", "random"] = Field(
+        "mean", description="Clips longer than its window: mean of all windows, or one of them (A-26)."
+    )
+    window_seed: int = Field(0, ge=0, lt=2**31, description="Seed of window = random (A-26).")
+    batch_clips: int = Field(16, ge=1, description="Windows embedded at once.")
+
+
+class ScoresSection(Section):
+    ddof: Literal[0, 1] = Field(0, description="Delta degrees of freedom of the similarities' variance (A-28).")
+    sigma: Literal["pairs", "embedding"] = Field(
+        "pairs", description="Variance of pairwise similarities, or of embeddings about their centroid (A-28)."
+    )
+    epsilon: float = Field(1e-8, gt=0, description="Added to the pooled sigma in Eq. 4 (A-29).")
+    floor: float = Field(0.01, gt=0, description="Smallest pooled sigma of the floored score (A-29).")
+    rank_by: Literal["floored", "epsilon"] = Field("floored", description="Which of the two ranks features (A-29).")
+    redraws: int = Field(10, ge=0, description="Re-draws of L among ties, for the spread of m (A-24).")
+    control_seed: int = Field(0, ge=0, lt=2**31, description="Seed of the permuted control (A-31).")
+    top: int = Field(5000, ge=1, description="C: features that are captioned and named, best first (A-30).")
+
+
+class CaptionsSection(Section):
+    captioner: str = Field(
+        "dataset",
+        description="What captions clips: dataset (their own captions or labels), audiollm, endpoint or none (A-33).",
+    )
+    model: str = Field("", description="Folder, hub id or the endpoint's model; empty for the study's own model.")
+    prompt: str = Field("caption", description="Prompt of resources/prompts, or a file in the study (A-33).")
+    part: Literal["clip", "active"] = Field(
+        "clip", description="Caption whole clips, or only what lies under active tokens (S-42)."
+    )
+    active_above: float = Field(0.1, ge=0, description="Least activation of an active token, for part = active (S-42).")
+    max_new_tokens: int = Field(256, ge=1, description="Longest caption (A-33).")
+    batch_clips: int = Field(8, ge=1, description="Clips captioned at once.")
+    url: str = Field("", description="Base URL of an OpenAI-compatible endpoint with audio input.")
+    key_env: str = Field("OPENAI_API_KEY", description="Environment variable with its key; never stored.")
+    retries: int = Field(5, ge=0, description="Tries after a failed request, with growing pauses.")
+    timeout: float = Field(120.0, gt=0, description="Seconds to wait for an answer.")
+
+
+class NamesSection(Section):
+    namer: str = Field(
+        "consensus", description="What names features: consensus (no LLM), causal-lm, endpoint or none (A-34)."
+    )
+    model: str = Field("", description="Folder, hub id, or the endpoint's model.")
+    prompt: str = Field("concept", description="Prompt of resources/prompts, or a file in the study (A-34).")
+    short_prompt: str = Field("short-name", description="Prompt of the follow-up for a short name (A-34).")
+    max_new_tokens: int = Field(128, ge=1, description="Longest description (A-34).")
+    detection: Literal["embedder", "audiollm", "none"] = Field(
+        "embedder", description="Who tries to find a feature's clips by its name (P-10)."
+    )
+    detection_clips: int = Field(50, ge=1, description="Most clips of each kind in a detection test (P-10).")
+    detection_least: int = Field(8, ge=2, description="Fewer clips than this of a kind give no detection score.")
+    url: str = Field("", description="Base URL of an OpenAI-compatible endpoint.")
+    key_env: str = Field("OPENAI_API_KEY", description="Environment variable with its key; never stored.")
+    retries: int = Field(5, ge=0, description="Tries after a failed request, with growing pauses.")
+    timeout: float = Field(120.0, gt=0, description="Seconds to wait for an answer.")
+
+
 class Settings(Section):
     """The whole of `study.toml`."""
 
@@ -202,6 +265,10 @@ class Settings(Section):
     sae: SaeSection = SaeSection()
     train: TrainSection = TrainSection()
     retrieve: RetrieveSection = RetrieveSection()
+    embed: EmbedSection = EmbedSection()
+    scores: ScoresSection = ScoresSection()
+    captions: CaptionsSection = CaptionsSection()
+    names: NamesSection = NamesSection()
 
     @model_validator(mode="after")
     def _weighted_needs_streaming(self) -> Settings:
