@@ -1,4 +1,4 @@
-"""Commands that compute: index, extract, train, retrieve, run, sweep."""
+"""Commands that compute: index, extract, train, retrieve, describe, run, sweep."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ def train(study: StudyArgument = HERE, events: EventsOption = False) -> None:
 def retrieve(study: StudyArgument = HERE, events: EventsOption = False) -> None:
     """Find the most and least representative clips of every feature."""
     run_stage(study, "retrieve", events)
+
+
+def describe(study: StudyArgument = HERE, events: EventsOption = False) -> None:
+    """Score how monosemantic each feature is, caption its clips and name it."""
+    run_stage(study, "describe", events)
 
 
 def sweep(
@@ -111,4 +116,4 @@ def run_command(folder: Path, command: str, work: Callable[[Study, Settings, Job
     return not started
 
 
-COMMANDS = (index, extract, train, retrieve, run, sweep)
+COMMANDS = (index, extract, train, retrieve, describe, run, sweep)

@@ -78,6 +78,7 @@ def _candidates(study: Study) -> Iterator[Path]:
     yield from sorted(study.root.glob("clips-*.h5"))
     yield from sorted(study.root.glob("activations/*/*"))
     yield from sorted(p for p in study.root.glob("features/*/*") if p.name != "current.json")
+    yield from sorted(study.root.glob("describe/*"))
 
 
 def _is_garbage(path: Path, named: set[str]) -> bool:
@@ -87,7 +88,8 @@ def _is_garbage(path: Path, named: set[str]) -> bool:
 
 def _leftovers(study: Study) -> Iterator[Path]:
     """Temporary files of killed writers; the lock is held, so nobody is writing them."""
-    for pattern in (".*.tmp", "activations/*/*/.*.tmp", "saes/*/.*.tmp", "saes/*/*/.*.tmp", "features/*/.*.tmp"):
+    folders = ("", "activations/*/*/", "saes/*/", "saes/*/*/", "features/*/", "describe/*/")
+    for pattern in (f"{folder}.*.tmp" for folder in folders):
         yield from (p for p in sorted(study.root.glob(pattern)) if TEMPORARY.fullmatch(p.name))
 
 

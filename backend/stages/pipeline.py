@@ -1,4 +1,4 @@
-"""The whole pipeline: index → extract → train → retrieve, each stage only where something is missing or stale."""
+"""The whole pipeline: index → extract → train → retrieve → describe, each only where something is missing or stale."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from backend.stages.base import Product
 from backend.study.folder import Study
 from backend.study.settings import Settings
 
-ORDER = ("index", "extract", "train", "retrieve")
+ORDER = ("index", "extract", "train", "retrieve", "describe")
 
 
 class Stage(Protocol):

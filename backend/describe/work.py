@@ -1,0 +1,193 @@
+"""The describe stage at work: vectors once for all rankings, then scores and concepts of each (design §3)."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.describe.cache import TextCache, VectorCache
+from backend.describe.captioning import Captions
+from backend.describe.embedding import ClipVectors, embed_study
+from backend.describe.heard import Hearing
+from backend.describe.judging import Judge
+from backend.describe.naming_run import Prompts, name_features
+from backend.describe.scores.entry import monosemanticity
+from backend.errors import ArdError, Stopped
+from backend.jobs.job import Job
+from backend.store import concepts as concepts_store
+from backend.store import scores as scores_store
+from backend.store.clips import ClipTable
+from backend.store.concepts import Concept
+from backend.store.retrieval import RetrievalFile
+from backend.store.scores import ScoresFile
+from backend.study.atomic import read_json, write_json
+from backend.study.fingerprint import fingerprint
+from backend.study.folder import Study
+from backend.study.manifest import write_manifest
+from backend.study.settings import Settings
+
+STAGE = "describe"
+INCOMPLETE = "incomplete-"
+
+
+class Wanted(Protocol):
+    """What the stage hands over about one file to be made."""
+
+    id: str
+    settings: dict[str, Any]
+    inputs: dict[str, Any]
+    fingerprint: str
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+
+class Work:
+    """One run of the stage; vectors are loaded or made when the first ranking needs them."""
+
+    def __init__(self, study: Study, settings: Settings, prompts: Mapping[str, str], job: Job) -> None:
+        self.study, self.settings, self.prompts, self.job = study, settings, prompts, job
+        self.table = ClipTable(study.clips())
+        self.hearing = Hearing(settings)
+        self._vectors: ClipVectors | None = None
+        self._failures: list[ArdError] = []
+        self._uses: dict[str, str] = {}
+
+    def end(self) -> None:
+        """Raise the first failure that left concepts incomplete."""
+        if self._failures:
+            raise self._failures[0]
+
+    # scores
+
+    def score(self, wanted: Wanted) -> None:
+        """Make and publish one scores file."""
+        began = time.monotonic()
+        with RetrievalFile(self.study.retrieval(wanted.id)) as file:
+            vectors = self._clip_vectors(wanted.inputs["embedder"], file)
+            self.job.begin_progress("features scored")
+            columns, figures = monosemanticity(
+                file, vectors.vectors, self.settings.scores, top=self.settings.scores.top,
+                progress=self.job.progress, check_stop=self.job.check_stop,
+            )  # fmt: skip
+        path = self.study.features(wanted.id) / f"{wanted.name}.h5"
+        scores_store.write(path, columns, wanted.settings, wanted.inputs["embedder"])
+        if vectors.problems:
+            figures["clips_without_vector"] = len(vectors.problems)
+        self._publish(wanted, path, figures, time.monotonic() - began)
+        self.job.message(f"{wanted.id}: {figures['valid']} features scored, best m {figures['m_max']:.2f}")
+
+    def _clip_vectors(self, source: Mapping[str, Any], file: RetrievalFile) -> ClipVectors:
+        """Vectors of all probed clips."""
+        if self._vectors is None:
+            name = fingerprint({"embedder": source, "part": self.hearing.identity()})
+            cache = VectorCache(self.study.root / "describe" / f"embeddings-{name}")
+            self._uses["embeddings"] = cache.folder.name
+            self._vectors = embed_study(
+                self.settings, self.table, _probed(file), cache, self.hearing, self.job
+            )  # fmt: skip
+            for row, reason in list(self._vectors.problems.items())[:3]:
+                self.job.message(f"clip {row} has no vector: {reason}", level="warning")
+        return self._vectors
+
+    # concepts
+
+    def describe(self, wanted: Wanted) -> None:
+        """Caption, name and judge the best-ranked features, and publish what could be had."""
+        began = time.monotonic()
+        with RetrievalFile(self.study.retrieval(wanted.id)) as file:
+            scores = ScoresFile(self.study.features(wanted.id) / str(self._current(wanted.id)["scores"]))
+            ranked = scores.ranked()[: self.settings.scores.top]
+            found, failure = self._name(wanted, file, ranked)
+            vectors = self._clip_vectors(scores.embedder, file) if self._by_embedder() else None
+            judge = Judge(self.settings, self.table, self.hearing, self.prompts["detection"], self.study, self.job)
+            found, sources = judge.judge(found, file, None if vectors is None else vectors.vectors)
+        path = self.study.features(wanted.id) / f"{wanted.name}.h5"
+        concepts_store.write(path, found, {**wanted.inputs, **sources})
+        counts = dict(Counter(one.status for one in found))
+        self._publish(
+            wanted, path, {"described": len(found), **counts}, time.monotonic() - began, complete=failure is None
+        )
+        said = ", ".join(f"{count} {status}" for status, count in counts.items())
+        self.job.message(f"{wanted.id}: {len(found)} features described ({said or 'none had a score'})")
+        if failure is not None:
+            self.job.message(f"{wanted.id} is not complete: {failure}", level="error")
+            self._failures.append(failure)
+
+    def _by_embedder(self) -> bool:
+        return self.settings.names.detection == "embedder"
+
+    def _name(
+        self, wanted: Wanted, file: RetrievalFile, ranked: npt.NDArray[np.int64]
+    ) -> tuple[list[Concept], ArdError | None]:
+        """Concepts without detection, and what stopped the captioner or the namer on the way."""
+        p = int(file.settings["p"])
+        lists = file.most_clips(p)
+        folder = self.study.root / "describe"
+        name = fingerprint([wanted.inputs["captioner"], self.hearing.identity()])
+        kept = TextCache(folder / f"captions-{name}.jsonl")
+        captions = Captions(self.settings, self.table, self.hearing, kept, file, self.job)
+        asked = captions.wanted({int(k): lists[k][lists[k] >= 0].tolist() for k in ranked})
+        failure: ArdError | None = None
+        try:
+            captions.make(asked, self.prompts["caption"])
+        except Stopped:
+            raise
+        except ArdError as error:
+            failure = error
+        cache = TextCache(folder / f"names-{fingerprint(wanted.inputs['namer'])}.jsonl")
+        self._uses |= {"captions": kept.path.name, "names": cache.path.name}
+        prompts = Prompts(self.prompts["concept"], self.prompts["short_name"])
+        texts = {k: captions.of(some) for k, some in asked.items()}
+        if failure is not None:
+            texts = {k: tuple(replace(c, problem=c.problem or ("" if c.text else str(failure))) for c in some)
+                     for k, some in texts.items()}  # fmt: skip
+        found, stopped = name_features(self.settings, texts, prompts, cache, self.job)
+        return found, failure or stopped
+
+    # both
+
+    def _current(self, sae_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = read_json(self.study.features(sae_id) / "current.json")
+        return found
+
+    def _publish(
+        self, wanted: Wanted, path: Path, figures: Mapping[str, Any], seconds: float, *, complete: bool = True
+    ) -> None:
+        """Manifest, then `current.json`, then older files of the kind go.
+
+        An incomplete result carries another fingerprint in its manifest: it can be used and counts as stale.
+        """
+        folder = path.parent
+        write_manifest(
+            path.with_suffix(".json"),
+            stage=STAGE,
+            fingerprint=wanted.fingerprint if complete else INCOMPLETE + wanted.fingerprint,
+            settings=wanted.settings,
+            inputs=wanted.inputs,
+            outputs={"file": path.name, "bytes": path.stat().st_size, "uses": self._uses},
+            figures=figures,
+            seconds=seconds,
+            device=self.settings.model.device,
+        )
+        write_json(folder / "current.json", {**self._current(wanted.id), wanted.kind: path.name})
+        for old in folder.glob(f"{wanted.kind}-*"):
+            if old.stem != path.stem:
+                with suppress(OSError):  # a reader elsewhere may hold it open; `ard gc` removes it later
+                    old.unlink()
+
+
+def _probed(file: RetrievalFile) -> npt.NDArray[np.int64]:
+    """Rows of the clips with tokens."""
+    return np.array([i for i in range(file.clips) if file.tokens(i) > 0], dtype=np.int64)
