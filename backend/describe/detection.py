@@ -5,7 +5,9 @@ active, and says of each whether it fits the name. The score is the balanced acc
 
     (found active clips / active clips + refused inactive clips / inactive clips) / 2
 
-so that a name that fits nothing, everything or anything at random has 0.5. The active clips are spread over all of the
+so that a name that fits nothing, everything or anything at random has 0.5. A wrong name can have a little more by luck,
+where a feature's clips are alike in some way, and hardly less, because a threshold that finds all clips is always to be
+had: names of other features show how much. The active clips are spread over all of the
 feature's activations, so a feature whose weak activations mean something else has a low score under any name.
 """
 

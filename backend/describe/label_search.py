@@ -9,6 +9,7 @@ reaches for shuffled labels.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -77,28 +78,27 @@ class LabelSearch:
 
 
 def labelled_clips(table: ClipTable, name: str, value: str, probed: Bool) -> LabelledClips:
-    """The probed clips that have the label `name`.
+    """The probed clips that have the label `name`; of several values joined by "," any may be the searched one.
 
     Raises ArdError naming the labels or values there are, or if either class has fewer than two clips: each half needs
     one of either.
     """
-    values = np.array(column(table, name), dtype=object)
-    clips = np.flatnonzero((values != "") & probed).astype(np.int64)
-    known, counts = np.unique(values[clips].astype(str), return_counts=True)
-    if value not in known:
-        order = np.argsort(-counts, kind="stable")[:MANY]
-        some = ", ".join(f"{known[i]} ({counts[i]})" for i in order) + (", …" if len(known) > MANY else "")
+    values = column(table, name)
+    clips = np.array([i for i in np.flatnonzero(probed).tolist() if values[i]], dtype=np.int64)
+    has = np.array([value in (values[i], *values[i].split(",")) for i in clips], dtype=bool)
+    if not value or not has.any():
+        known = Counter(one for i in clips for one in values[i].split(",")).most_common()
+        some = ", ".join(f"{one} ({count})" for one, count in known[:MANY]) + (", …" if len(known) > MANY else "")
         what = f"no probed clip has {name}={value}" if value else f"--label {name} says no value"
         raise ArdError(what, todo=f"Values of {name} and their clips: {some or 'none'}.")
-    has = values[clips] == value
-    for count, who in ((int(has.sum()), "has"), (int((~has).sum()), "has another value than")):
+    for count, who in ((int(has.sum()), "has"), (int((~has).sum()), "lacks")):
         if count < 2:
             number = "no labelled clip" if not count else "only one labelled clip"
             raise ArdError(
                 f"{number} {who} {name}={value}, so a threshold cannot be tried on clips it was not chosen on",
                 todo="Choose a value that at least two clips have and two have not.",
             )
-    return LabelledClips(clips, has.astype(bool), table.tie_ids[clips])
+    return LabelledClips(clips, has, table.tie_ids[clips])
 
 
 def search(file: RetrievalFile, labelled: LabelledClips) -> LabelSearch:
