@@ -57,6 +57,8 @@ class Detection:
     hard_balanced_accuracy : float
         The same with the clips that sound most like the named ones and have no activation.
     hard : int
+    area, hard_area : float
+        Area under the curve of the judge's values, which needs no threshold; NaN for a judge that says yes or no.
     """
 
     balanced_accuracy: float
@@ -64,8 +66,11 @@ class Detection:
     random: int
     hard_balanced_accuracy: float
     hard: int
+    area: float = float("nan")
+    hard_area: float = float("nan")
 
 
+COUNTS = ("active", "random", "hard")
 NO_DETECTION = Detection(float("nan"), 0, 0, float("nan"), 0)
 
 
@@ -139,7 +144,7 @@ def write(path: Path, concepts: Sequence[Concept], sources: dict[str, Any]) -> N
         handle.create_dataset("captions", data=captions, dtype=text)
         for name in NO_DETECTION.__dataclass_fields__:
             values = np.array([getattr(one.detection, name) for one in concepts])
-            handle.create_dataset(f"detection/{name}", data=values.astype("f8" if "accuracy" in name else "i4"))
+            handle.create_dataset(f"detection/{name}", data=values.astype("i4" if name in COUNTS else "f8"))
 
 
 def _read(handle: h5py.File) -> list[Concept]:

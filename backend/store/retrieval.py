@@ -7,6 +7,7 @@ M neighbours, F strongest features per clip. Missing entries of fixed-size lists
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -196,6 +197,28 @@ class RetrievalFile:
             }
         first, last = self._read("pairs/start", slice(k, k + 2))
         return {name: self._read(f"pairs/{name}", slice(first, last)) for name in PAIRS}
+
+    def pair_slices(self, names: Sequence[str], largest: int) -> Iterator[tuple[int, Int, dict[str, npt.NDArray[Any]]]]:
+        """The whole pair table in slices of at most `largest` pairs, but at least one feature.
+
+        Yields (low, bounds, columns): the asked columns of features low … low + len(bounds) − 2, where those of
+        feature low + j are `column[bounds[j] : bounds[j + 1]]`. Raises ArdError where the table was not kept, and for
+        raw units, whose table has other columns.
+        """
+        if self.raw:
+            raise ArdError("raw units have no table of largest values", path=self.path, todo="Choose an SAE.")
+        if "pairs" not in self._handle:
+            raise ArdError(
+                "the pair table was not kept",
+                path=self.path,
+                todo="Set retrieve.pair_table = true and run: ard retrieve",
+            )
+        start, low = self._read("pairs/start").astype(np.int64), 0
+        while low < self.features:
+            high = max(low + 1, int(np.searchsorted(start, start[low] + largest, side="right")) - 1)
+            where = slice(int(start[low]), int(start[high]))
+            yield low, start[low : high + 1] - start[low], {name: self._read(f"pairs/{name}", where) for name in names}
+            low = high
 
     def _traces(self, k: int) -> dict[int, Trace]:
         first, last = self._read("traces/start", slice(k, k + 2))
