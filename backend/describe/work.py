@@ -110,23 +110,31 @@ class Work:
             scores = ScoresFile(self.study.features(wanted.id) / str(self._current(wanted.id)["scores"]))
             ranked = scores.ranked()[: self.settings.scores.top]
             found, failure = self._name(wanted, file, ranked)
-            vectors = self._clip_vectors(scores.embedder, file) if self._by_embedder() else None
-            judge = Judge(self.settings, self.table, self.hearing, self.prompts["detection"], self.study, self.job)
-            found, sources = judge.judge(found, file, None if vectors is None else vectors.vectors)
+            found, figures = self._judge(wanted, found, file, scores)
         path = self.study.features(wanted.id) / f"{wanted.name}.h5"
-        concepts_store.write(path, found, {**wanted.inputs, **sources})
+        concepts_store.write(path, found, {**wanted.inputs, "detection": self.settings.names.detection})
         counts = dict(Counter(one.status for one in found))
         self._publish(
-            wanted, path, {"described": len(found), **counts}, time.monotonic() - began, complete=failure is None
-        )
+            wanted, path, {"described": len(found), **counts, **figures}, time.monotonic() - began,
+            complete=failure is None,
+        )  # fmt: skip
         said = ", ".join(f"{count} {status}" for status, count in counts.items())
         self.job.message(f"{wanted.id}: {len(found)} features described ({said or 'none had a score'})")
         if failure is not None:
             self.job.message(f"{wanted.id} is not complete: {failure}", level="error")
             self._failures.append(failure)
 
-    def _by_embedder(self) -> bool:
-        return self.settings.names.detection == "embedder"
+    def _judge(
+        self, wanted: Wanted, found: list[Concept], file: RetrievalFile, scores: ScoresFile
+    ) -> tuple[list[Concept], dict[str, Any]]:
+        if self.settings.names.detection == "none":
+            return found, {}
+        asked = [wanted.inputs["captioner"], self.prompts["detection"], self.hearing.identity()]
+        answers = TextCache(self.study.root / "describe" / f"answers-{fingerprint(asked)}.jsonl")
+        self._uses["answers"] = answers.path.name
+        vectors = self._clip_vectors(scores.embedder, file).vectors
+        judge = Judge(self.settings, self.table, self.hearing, self.prompts["detection"], answers, self.job)
+        return judge.judge(found, file, vectors)
 
     def _name(
         self, wanted: Wanted, file: RetrievalFile, ranked: npt.NDArray[np.int64]

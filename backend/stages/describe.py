@@ -22,7 +22,7 @@ from backend.study.settings import Settings, plain
 STAGE = "describe"
 NOT_OF_SCORES = ("top",)
 NOT_OF_CAPTIONS = ("batch_clips", "url", "key_env", "retries", "timeout", "model", "prompt")
-NOT_OF_NAMES = ("url", "key_env", "retries", "timeout", "model", "prompt", "short_prompt")
+NOT_OF_NAMES = ("url", "key_env", "retries", "timeout", "model", "prompt", "short_prompt", "detection_prompt")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def prompt_texts(study: Study, settings: Settings) -> dict[str, str]:
         "caption": read_prompt(study.root, captions.prompt),
         "concept": read_prompt(study.root, names.prompt),
         "short_name": read_prompt(study.root, names.short_prompt),
-        "detection": read_prompt(study.root, "detection"),
+        "detection": read_prompt(study.root, names.detection_prompt),
     }
 
 

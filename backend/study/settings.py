@@ -245,6 +245,9 @@ class NamesSection(Section):
     detection: Literal["embedder", "audiollm", "none"] = Field(
         "embedder", description="Who tries to find a feature's clips by its name (P-10)."
     )
+    detection_prompt: str = Field(
+        "detection", description="Question to an AudioLLM, with {name} in it: of resources/prompts, or in the study."
+    )
     detection_clips: int = Field(50, ge=1, description="Most clips of each kind in a detection test (P-10).")
     detection_least: int = Field(8, ge=2, description="Fewer clips than this of a kind give no detection score.")
     url: str = Field("", description="Base URL of an OpenAI-compatible endpoint.")
