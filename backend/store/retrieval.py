@@ -7,6 +7,7 @@ M neighbours, F strongest features per clip. Missing entries of fixed-size lists
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -86,6 +87,25 @@ class FeatureView:
     traces: dict[int, Trace]
 
 
+@dataclass(frozen=True)
+class PairBlock:
+    """Pairs of features low … high-1, feature after feature.
+
+    Attributes
+    ----------
+    low, high : int
+    bounds : int array [high-low+1]
+        Where each feature's pairs begin in the columns.
+    columns : dict of array
+        The asked columns of `PAIRS`; within a feature by ascending clip.
+    """
+
+    low: int
+    high: int
+    bounds: Int
+    columns: dict[str, npt.NDArray[Any]]
+
+
 class RetrievalFile:
     """A finished retrieval file, open for reading; close it or use it in a `with` block.
 
@@ -159,6 +179,10 @@ class RetrievalFile:
         """The first `count` clips of every feature's most list in one read, [D, count], −1 where a list is shorter."""
         return self._read("most/clip", (slice(None), slice(0, count))).astype(np.int64)
 
+    def least_lists(self) -> tuple[Int, Float]:
+        """Clips and scores of every feature's least list, [D, P] each, −1 and NaN where a list is shorter."""
+        return self._read("least/clip").astype(np.int64), self._read("least/score")
+
     def clip_features(self, i: int) -> tuple[Int, Float]:
         """Strongest features of clip `i` and its scores for them, the strongest first."""
         self._check(i, self.clips, "clip")
@@ -169,6 +193,10 @@ class RetrievalFile:
         """T of clip `i`; 0 if it was not probed."""
         self._check(i, self.clips, "clip")
         return int(self._tokens[i])
+
+    def clip_tokens(self) -> Int:
+        """T of every clip, [N]; 0 where it was not probed."""
+        return self._tokens.copy()
 
     def token_seconds(self, i: int) -> Float:
         """Start and end of each token of clip `i` in seconds of the clip, [T, 2]."""
@@ -196,6 +224,37 @@ class RetrievalFile:
             }
         first, last = self._read("pairs/start", slice(k, k + 2))
         return {name: self._read(f"pairs/{name}", slice(first, last)) for name in PAIRS}
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether the pair table of features was kept; raw units have another one (A-37a)."""
+        return not self.raw and "pairs/start" in self._handle
+
+    def pair_blocks(self, limit: int, names: Sequence[str] = tuple(PAIRS)) -> Iterator[PairBlock]:
+        """The whole pair table in contiguous reads of at most `limit` pairs, but of one whole feature at least.
+
+        Parameters
+        ----------
+        limit : int
+            Bounds the memory: a pair of all columns is 20 bytes.
+        names : sequence of str
+            Columns to read.
+
+        Raises ArdError if the table was not kept, or is that of raw units.
+        """
+        if not self.has_pairs:
+            raise ArdError(
+                "the retrieval file has no pair table of features", path=self.path,
+                todo="Set retrieve.pair_table = true and run: ard retrieve",
+            )  # fmt: skip
+        start = self._read("pairs/start")
+        low = 0
+        while low < self.features:
+            high = max(low + 1, int(np.searchsorted(start, start[low] + limit, side="right")) - 1)
+            where = slice(int(start[low]), int(start[high]))
+            columns = {name: self._read(f"pairs/{name}", where) for name in names}
+            yield PairBlock(low, high, start[low : high + 1] - start[low], columns)
+            low = high
 
     def _traces(self, k: int) -> dict[int, Trace]:
         first, last = self._read("traces/start", slice(k, k + 2))
