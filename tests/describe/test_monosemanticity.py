@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scored_files import O19_CLIPS, O19_VECTORS, random_clips, random_vectors, scored_file, unit
+from scored_files import O19_CLIPS, O19_VECTORS, random_clips, random_vectors, raw_file, scored_file, unit
 
 from backend.describe.scores.monosemanticity import monosemanticity
 from backend.errors import ArdError, Stopped
@@ -66,14 +66,14 @@ def test_insufficient_and_dead_features_have_no_score_and_are_counted(tmp_path: 
 @pytest.mark.parametrize("bad", [[np.nan, np.nan], [0, 0], [np.inf, 1]])
 def test_feature_whose_groups_hold_a_clip_without_embedding_has_no_score(tmp_path: Path, bad: list[float]) -> None:
     """Clip 6 is in H of feature 1 and in L of feature 0; clip 4 in L of feature 0 only."""
-    for clip, ranks in ((6, [-1, -1, -1]), (4, [-1, 0, -1])):
+    for clip, ranks, lost in ((6, [-1, -1, -1], 2), (4, [-1, 0, -1], 1)):
         vectors = O19_VECTORS.copy()
         vectors[clip] = bad
         with scored_file(tmp_path, O19_CLIPS, p=3, list_length=3) as file:
             found, figures = scored(file, vectors)
         assert found["rank"].tolist() == ranks
         assert np.isnan(found["m"][np.array(ranks) < 0]).all()
-        assert figures["without_embedding"] == -1 - sum(r for r in ranks if r < 0) - 0
+        assert figures["without_embedding"] == lost
         assert figures["clips_without_embedding"] == 1
 
 
@@ -149,21 +149,23 @@ def test_equal_scores_are_ranked_by_feature_index(tmp_path: Path) -> None:
 
 
 def test_rank_by_decides_between_the_two_scores(tmp_path: Path) -> None:
-    """Feature 0 has σ = 0 and a small difference, feature 1 a larger one with some spread."""
-    active = np.zeros((12, 2))
-    active[0:3, 0] = active[3:6, 1] = 1
-    angles = np.radians([0, 0, 0, 0, 2, 8, 10, 10, 10, 10, 10, 10])
-    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    vectors[6:] = [(1, 0)] * 6
-    vectors[3:6] = [(1, 0), (0.9, 0.19**0.5), (0.8, 0.6)]
-    clips = [np.array([row]) for row in active]
-    with scored_file(tmp_path, clips, p=3, tie_break="index") as file:
-        floored, _ = scored(file, vectors, rank_by="floored")
-        divided, figures = scored(file, vectors, rank_by="epsilon", epsilon=1e-8)
-    for by, found in (("m", floored), ("m_epsilon", divided)):
-        assert np.argsort(-found[by], kind="stable").tolist() == np.argsort(found["rank"]).tolist()
-    assert figures["ranked_by"] == "m_epsilon"
-    assert figures["max"] == divided["m_epsilon"].max()
+    """Both features have H = three equal sounds. L of feature 0 has three cosines of 0.99, that of feature 1 is O-4's.
+
+    floored: 0.01/0.01 = 1 and 1.3333333/0.3333333 = 4; Eq. 4: 0.01/1e-8 = 1e6 and 4.
+    """
+    active = np.zeros((9, 2))
+    active[6:] = 2
+    active[3:6, 0] = active[:3, 1] = 1
+    near = np.linalg.cholesky(np.full((3, 3), 0.99) + 0.01 * np.eye(3))
+    vectors = np.concatenate([near, [(1, 0, 0), (0, 1, 0), (-1, 0, 0)], [(0, 0, 1)] * 3])
+    with scored_file(tmp_path, [row[None] for row in active], p=3, tie_break="index") as file:
+        floored, figures = scored(file, vectors, rank_by="floored")
+        assert (figures["ranked_by"], figures["max"]) == ("m", pytest.approx(4))
+        divided, figures = scored(file, vectors, rank_by="epsilon")
+        assert (figures["ranked_by"], figures["max"]) == ("m_epsilon", pytest.approx(1e6, rel=1e-4))
+    assert floored["m"].tolist() == pytest.approx([1, 4])
+    assert floored["rank"].tolist() == [1, 0]
+    assert divided["rank"].tolist() == [0, 1]
 
 
 def by_hand(u: np.ndarray, clips: Any) -> tuple[float, float]:
@@ -288,6 +290,18 @@ def test_without_pair_table_the_reason_is_told_and_the_rest_is_there(tmp_path: P
     for name in ("e_l_expected", "m_expected", "weighted"):
         assert np.isnan(found[name]).all()
     assert found["rank"].tolist() == [1, 0, -1]
+
+
+def test_raw_units_are_scored_without_the_pair_pass(tmp_path: Path) -> None:
+    """Units of four clips of one token: the scores are x·[x > 0]; the second unit is negative or 0 everywhere."""
+    x = np.array([[2.0, -1], [1, -2], [0.5, 0], [-3, -1]])
+    with raw_file(tmp_path, x, p=2) as file:
+        found, figures = scored(file, O19_VECTORS[:4])
+    assert "raw units" in figures["without_pair_pass"]
+    assert np.isnan(found["weighted"]).all()
+    assert found["e_h"].tolist() == pytest.approx([0.8, np.nan], nan_ok=True)
+    assert found["e_l"].tolist() == pytest.approx([0.0, np.nan], nan_ok=True)
+    assert (figures["valid"], figures["dead"]) == (1, 1)
 
 
 def test_progress_counts_every_feature_once_per_part_and_a_stop_is_heard(tmp_path: Path) -> None:

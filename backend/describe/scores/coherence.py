@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -95,10 +94,11 @@ def of_groups(units: UnitVectors, groups: Int, *, sigma: Sigma, ddof: int, memor
     e, variance : array [n]
     """
     e, variance = np.empty(len(groups)), np.empty(len(groups))
-    for low, high in _steps(len(groups), memory // (units.bytes_per_row * groups.shape[1])):
-        vectors = units.unit(groups[low:high])
+    step = max(1, units.rows_at_once(memory) // groups.shape[1])
+    for low in range(0, len(groups), step):
+        vectors = units.unit(groups[low : low + step])
         gram = vectors @ vectors.swapaxes(-1, -2)
-        e[low:high], variance[low:high] = coherence(gram), spread(gram, sigma, ddof)
+        e[low : low + step], variance[low : low + step] = coherence(gram), spread(gram, sigma, ddof)
     return e, variance
 
 
@@ -106,8 +106,3 @@ def _similarities(gram: Float) -> Float:
     """The B entries above the diagonal, [..., B]."""
     first, second = np.triu_indices(gram.shape[-1], k=1)
     return gram[..., first, second]
-
-
-def _steps(count: int, step: int) -> Iterator[tuple[int, int]]:
-    for low in range(0, count, max(1, step)):
-        yield low, min(count, low + max(1, step))

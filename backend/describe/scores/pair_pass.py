@@ -75,7 +75,7 @@ class PairPass:
     def __init__(self, file: RetrievalFile, units: UnitVectors, counted: Bool, *, memory: int) -> None:
         self._file, self._units, self._counted = file, units, counted
         self._tokens = file.clip_tokens()
-        self._rows = max(1, memory // (2 * units.bytes_per_row))
+        self._rows = units.rows_at_once(memory // 2)
         self._limit = max(1, memory // (2 * BYTES_PER_PAIR))
         self._clips = int(counted.sum())
         self._total = units.total(np.flatnonzero(counted))
