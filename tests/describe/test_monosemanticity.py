@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scored_files import O19_CLIPS, O19_VECTORS, random_clips, random_vectors, raw_file, scored_file, unit
 
+from backend.describe.scores.groups import Groups
 from backend.describe.scores.monosemanticity import monosemanticity
 from backend.errors import ArdError, Stopped
 from backend.store import scores as scores_file
@@ -228,6 +229,17 @@ def test_control_is_m_of_random_clips_against_the_same_l(tmp_path: Path) -> None
         found, figures = scored(file, random_vectors(0, 4))
     assert found["m_control"].tolist() == pytest.approx([0.0], abs=1e-9)
     assert figures["control_max"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_control_is_scored_with_its_own_spread(tmp_path: Path) -> None:
+    clips, vectors = random_clips(1, 60, 3, 0.1), random_vectors(1, 60)
+    u = unit(vectors)
+    with scored_file(tmp_path, clips, p=3) as file:
+        found, _ = scored(file, vectors, control_seed=9)
+        control = Groups(file, np.ones(60, bool), redraws=0, seed=9).control(np.arange(3))
+        for k in range(3):
+            (e_c, var_c), (e_l, var_l) = by_hand(u, control[k]), by_hand(u, file.feature(k).least_clips[:3])
+            assert found["m_control"][k] == pytest.approx((e_c - e_l) / np.sqrt((var_c + var_l) / 2))
 
 
 def test_random_embeddings_score_like_their_control(tmp_path: Path) -> None:

@@ -62,11 +62,13 @@ def test_l_of_the_only_inactive_clips_is_not_decided_by_ties(tmp_path: Path, rul
 
 
 def test_l_of_active_clips_is_not_decided_by_ties(tmp_path: Path) -> None:
+    """Also where the list ends before the clips do, but not inside a tie that L reaches into."""
     clips = [np.array([[float(v)]]) for v in (3, 1, 4, 2, 5)]
-    with scored_file(tmp_path, clips, p=2) as file:
-        groups = groups_of(file)
-        assert groups.low[0].tolist() == [1, 3]
-        assert groups.decided.tolist() == [True]
+    for length, decided in ((64, True), (3, True), (2, False)):
+        with scored_file(tmp_path / str(length), clips, p=2, list_length=length) as file:
+            groups = groups_of(file)
+            assert groups.low[0].tolist() == [1, 3]
+            assert groups.decided.tolist() == [decided]
 
 
 def test_ties_for_the_last_places_of_l_are_drawn_and_the_better_clips_stay(tmp_path: Path) -> None:
