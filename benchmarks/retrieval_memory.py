@@ -11,7 +11,6 @@ import argparse
 import json
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import numpy as np
 import psutil
 import result
 import torch
+from peak import Peak
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -33,26 +33,6 @@ from backend.store import hdf
 from backend.store.retrieval import KIND, VERSION, RetrievalFile, RetrievalWriter
 
 MIB = 2**20
-
-
-class Peak:
-    """Largest resident memory of this process while in the block, in bytes, sampled every 10 ms."""
-
-    def __enter__(self) -> Peak:
-        self.process = psutil.Process()
-        self.before = self.peak = self.process.memory_info().rss
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-        return self
-
-    def _watch(self) -> None:
-        while not self._end.wait(0.01):
-            self.peak = max(self.peak, self.process.memory_info().rss)
-
-    def __exit__(self, *error: object) -> None:
-        self._end.set()
-        self._thread.join()
 
 
 class SyntheticClips:

@@ -111,7 +111,8 @@ def search(file: RetrievalFile, labelled: LabelledClips) -> LabelSearch:
     control = shuffle(labelled)
     half, control_half = (first_half(one.has, one.ids) for one in (labelled, control))
     rows, shuffled = [], float("nan")
-    for low, bounds, pairs in file.pair_slices(("clip", "max"), SLICE):
+    for block in file.pair_blocks(SLICE, ("clip", "max")):
+        low, bounds, pairs = block.low, block.bounds, block.columns
         feature = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
         active = Active.of(feature, place[pairs["clip"]], pairs["max"].astype(np.float64), len(bounds) - 1)
         known = np.flatnonzero(active.count())

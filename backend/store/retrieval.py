@@ -87,6 +87,25 @@ class FeatureView:
     traces: dict[int, Trace]
 
 
+@dataclass(frozen=True)
+class PairBlock:
+    """Pairs of features low … high-1, feature after feature.
+
+    Attributes
+    ----------
+    low, high : int
+    bounds : int array [high-low+1]
+        Where each feature's pairs begin in the columns.
+    columns : dict of array
+        The asked columns of `PAIRS`; within a feature by ascending clip.
+    """
+
+    low: int
+    high: int
+    bounds: Int
+    columns: dict[str, npt.NDArray[Any]]
+
+
 class RetrievalFile:
     """A finished retrieval file, open for reading; close it or use it in a `with` block.
 
@@ -160,6 +179,10 @@ class RetrievalFile:
         """The first `count` clips of every feature's most list in one read, [D, count], −1 where a list is shorter."""
         return self._read("most/clip", (slice(None), slice(0, count))).astype(np.int64)
 
+    def least_lists(self) -> tuple[Int, Float]:
+        """Clips and scores of every feature's least list, [D, P] each, −1 and NaN where a list is shorter."""
+        return self._read("least/clip").astype(np.int64), self._read("least/score")
+
     def clip_features(self, i: int) -> tuple[Int, Float]:
         """Strongest features of clip `i` and its scores for them, the strongest first."""
         self._check(i, self.clips, "clip")
@@ -170,6 +193,10 @@ class RetrievalFile:
         """T of clip `i`; 0 if it was not probed."""
         self._check(i, self.clips, "clip")
         return int(self._tokens[i])
+
+    def clip_tokens(self) -> Int:
+        """T of every clip, [N]; 0 where it was not probed."""
+        return self._tokens.copy()
 
     def token_seconds(self, i: int) -> Float:
         """Start and end of each token of clip `i` in seconds of the clip, [T, 2]."""
@@ -198,26 +225,35 @@ class RetrievalFile:
         first, last = self._read("pairs/start", slice(k, k + 2))
         return {name: self._read(f"pairs/{name}", slice(first, last)) for name in PAIRS}
 
-    def pair_slices(self, names: Sequence[str], largest: int) -> Iterator[tuple[int, Int, dict[str, npt.NDArray[Any]]]]:
-        """The whole pair table in slices of at most `largest` pairs, but at least one feature.
+    @property
+    def has_pairs(self) -> bool:
+        """Whether the pair table of features was kept; raw units have another one (A-37a)."""
+        return not self.raw and "pairs/start" in self._handle
 
-        Yields (low, bounds, columns): the asked columns of features low … low + len(bounds) − 2, where those of
-        feature low + j are `column[bounds[j] : bounds[j + 1]]`. Raises ArdError where the table was not kept, and for
-        raw units, whose table has other columns.
+    def pair_blocks(self, limit: int, names: Sequence[str] = tuple(PAIRS)) -> Iterator[PairBlock]:
+        """The whole pair table in contiguous reads of at most `limit` pairs, but of one whole feature at least.
+
+        Parameters
+        ----------
+        limit : int
+            Bounds the memory: a pair of all columns is 20 bytes.
+        names : sequence of str
+            Columns to read.
+
+        Raises ArdError if the table was not kept, or is that of raw units.
         """
-        if self.raw:
-            raise ArdError("raw units have no table of largest values", path=self.path, todo="Choose an SAE.")
-        if "pairs" not in self._handle:
+        if not self.has_pairs:
             raise ArdError(
-                "the pair table was not kept",
-                path=self.path,
+                "the retrieval file has no pair table of features", path=self.path,
                 todo="Set retrieve.pair_table = true and run: ard retrieve",
-            )
-        start, low = self._read("pairs/start").astype(np.int64), 0
+            )  # fmt: skip
+        start = self._read("pairs/start")
+        low = 0
         while low < self.features:
-            high = max(low + 1, int(np.searchsorted(start, start[low] + largest, side="right")) - 1)
+            high = max(low + 1, int(np.searchsorted(start, start[low] + limit, side="right")) - 1)
             where = slice(int(start[low]), int(start[high]))
-            yield low, start[low : high + 1] - start[low], {name: self._read(f"pairs/{name}", where) for name in names}
+            columns = {name: self._read(f"pairs/{name}", where) for name in names}
+            yield PairBlock(low, high, start[low : high + 1] - start[low], columns)
             low = high
 
     def _traces(self, k: int) -> dict[int, Trace]:
