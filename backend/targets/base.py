@@ -62,12 +62,15 @@ class Target(ABC):
         Longest audio of one forward, from the feature extractor, never a constant (A-05).
     whole_windows : bool
         True where a forward computes the whole window however short the clip is.
+    answers_prompts : bool
+        True where `generate` does what the prompt says, so that the model can write captions.
     """
 
     model: torch.nn.Module
     sample_rate: int
     window_seconds: float
     whole_windows: ClassVar[bool] = False
+    answers_prompts: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -111,6 +114,10 @@ class Target(ABC):
     def generate(self, clip: Wave, prompt: str, max_new_tokens: int = 256) -> str:
         """Greedy answer or transcript; ArdError for models that do not generate."""
         raise ArdError(f"a {type(self).__name__} does not generate text")
+
+    def generate_batch(self, clips: Sequence[Wave], prompts: Sequence[str], max_new_tokens: int = 256) -> list[str]:
+        """What `generate` answers to `prompts[i]` about `clips[i]`; a model that can, answers all of them at once."""
+        return [self.generate(clip, prompt, max_new_tokens) for clip, prompt in zip(clips, prompts, strict=True)]
 
     def answer_loss(self, clip: Wave, prompt: str, answer: str) -> float:
         """Mean negative log-likelihood per token of `answer` (nats); ArdError for models that do not generate."""

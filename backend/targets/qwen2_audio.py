@@ -39,6 +39,7 @@ class Qwen2Audio(HuggingFaceTarget):
 
     inside: ClassVar[dict[str, str]] = {"decoder": "language_model", "encoder": "audio_tower"}
     whole_windows: ClassVar[bool] = True
+    answers_prompts: ClassVar[bool] = True
 
     def __init__(self, model: Any, identity: Any, section: ModelSection, processor: Any) -> None:
         super().__init__(model, identity, section, processor.feature_extractor)
@@ -180,12 +181,9 @@ class Qwen2Audio(HuggingFaceTarget):
     @torch.no_grad()
     def answer_loss(self, clip: Wave, prompt: str, answer: str) -> float:
         (wave,) = self.in_window([clip])
-        audio = [self.audio_id] * audio_tokens(len(wave), self.hop)
         tokenizer = self.processor.tokenizer
-        given = tokenizer(self.chat(prompt), add_special_tokens=False)["input_ids"]
-        at = given.index(self.audio_id)
         said = [*tokenizer(answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
-        ids = torch.tensor([[*given[:at], *audio, *given[at + 1 :], *said]], device=self.device)
+        ids = torch.tensor([[*self._asked(wave, prompt), *said]], device=self.device)
         logits = self.model(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
@@ -195,23 +193,51 @@ class Qwen2Audio(HuggingFaceTarget):
         ).logits[0, -len(said) - 1 : -1]
         return float(torch.nn.functional.cross_entropy(logits.float(), ids[0, -len(said) :]))
 
-    @torch.no_grad()
     def generate(self, clip: Wave, prompt: str, max_new_tokens: int = 256) -> str:
         """Greedy answer to `prompt` about the clip's first window; ArdError if it is too short for one token."""
-        (wave,) = self.in_window([clip])
-        if audio_tokens(len(wave), self.hop) == 0:
-            raise ArdError(f"the clip is too short for the model: {len(wave)} samples at {self.sample_rate} Hz")
-        inputs = self.processor(
-            text=self.chat(prompt), audio=[wave], sampling_rate=self.sample_rate, return_tensors="pt"
-        ).to(self.device, self.dtype)
+        return self.generate_batch([clip], [prompt], max_new_tokens)[0]
+
+    @torch.no_grad()
+    def generate_batch(self, clips: Sequence[Wave], prompts: Sequence[str], max_new_tokens: int = 256) -> list[str]:
+        if not clips:
+            return []
+        waves = self.in_window(clips)
+        rows = [self._asked(wave, prompt) for wave, prompt in zip(waves, prompts, strict=True)]
+        longest = max(map(len, rows))
+        # padded with a token that the prompt holds anyway: the usual padding ends an answer in some models, and not
+        # every release of the library spares masked tokens from a repetition penalty
+        ids = torch.tensor([[row[-1]] * (longest - len(row)) + row for row in rows], device=self.device)
+        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=self.device)
         handle = self.model.register_forward_pre_hook(_keep_mask, with_kwargs=True)
         try:
-            ids = self.model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens)
+            answers = self.model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                input_features=log_mel(self.extractor, waves).to(self.device, self.dtype),
+                feature_attention_mask=frame_mask(self.extractor, waves).to(self.device),
+                do_sample=False,
+                max_new_tokens=max_new_tokens,
+            )
         finally:
             handle.remove()
         # the merge of a single audio token leaves the prompt's length as it is, so this holds for every clip
-        new = ids[0, inputs["input_ids"].shape[1] :]
-        return str(self.processor.tokenizer.decode(new, skip_special_tokens=True)).strip()
+        new = answers[:, longest:].tolist()
+        return [self.processor.tokenizer.decode(self._ended(row), skip_special_tokens=True).strip() for row in new]
+
+    def _asked(self, wave: Wave, prompt: str) -> list[int]:
+        """Token ids of the chat about one clip, with a placeholder for each of its audio tokens."""
+        count = audio_tokens(len(wave), self.hop)
+        if count == 0:
+            raise ArdError(f"the clip is too short for the model: {len(wave)} samples at {self.sample_rate} Hz")
+        ids: list[int] = self.processor.tokenizer(self.chat(prompt), add_special_tokens=False)["input_ids"]
+        at = ids.index(self.audio_id)
+        return [*ids[:at], *[self.audio_id] * count, *ids[at + 1 :]]
+
+    def _ended(self, ids: list[int]) -> list[int]:
+        """An answer without what fills it up behind its end while others of the batch go on."""
+        ends = self.model.generation_config.eos_token_id
+        ends = set(ends) if isinstance(ends, (list, tuple)) else {ends}
+        return ids[: next((i for i, token in enumerate(ids) if token in ends), len(ids))]
 
     def describe(self) -> dict[str, Any]:
         return {**super().describe(), "prompt": self.prompt, "tokens": self.section.tokens}

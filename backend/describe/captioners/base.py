@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from backend.jobs.job import Job
 from backend.registry import Registry
 from backend.store.clips import Clip
 from backend.study.settings import Settings
@@ -23,9 +25,15 @@ class Captioner(ABC):
     ----------
     sample_rate : int or None
         Hertz of the waves it wants; None if it needs no sound.
+    window_seconds : float
+        Longest sound it hears; of a longer one it takes the first part.
+    one_by_one : bool
+        True where several clips at once are no faster: give one at a time, so that none is lost when one fails.
     """
 
     sample_rate: int | None
+    window_seconds: float = math.inf
+    one_by_one: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -37,6 +45,9 @@ class Captioner(ABC):
         prompt : str
             The whole text of the captioning prompt.
         """
+
+    def attach(self, job: Job) -> None:  # noqa: B027  (most neither wait nor fail)
+        """The job it works for: asked whether to stop while an endpoint is waited for, and told of setbacks."""
 
     @abstractmethod
     def caption(self, clips: Sequence[Clip], waves: Sequence[Wave]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backend.jobs.job import Job
 from backend.registry import Registry
 from backend.study.settings import Settings
 
@@ -34,6 +35,9 @@ class Namer(ABC):
     @abstractmethod
     def load(cls, settings: Settings, prompt: str, short_prompt: str) -> Namer:
         """Load what `settings.names` names; ArdError saying what is missing."""
+
+    def attach(self, job: Job) -> None:  # noqa: B027  (most neither wait nor fail)
+        """The job it works for: asked whether to stop while an endpoint is waited for, and told of setbacks."""
 
     def read(self, captions: Sequence[str]) -> None:  # noqa: B027  (only some compare with all captions)
         """Every distinct caption of the study's described clips, before the first name is asked for."""
