@@ -65,8 +65,8 @@ class MediaReader:
         clip = self._table[i]
         start = self._start(clip)
         try:
-            # one sample more than is shown tells whether the clip goes on
-            wave = load_wave(clip, RATE, start=start, seconds=LONGEST_SECONDS + 1 / RATE)
+            # a little more than is shown tells whether the clip goes on
+            wave = load_wave(clip, RATE, start=start, seconds=LONGEST_SECONDS + 0.01)
         except (ArdError, OSError) as error:
             what = error.what if isinstance(error, ArdError) else "the file cannot be read"
             return ClipMedia(start, 0.0, False, b"", b"", what)

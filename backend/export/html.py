@@ -14,7 +14,7 @@ from backend.export.clip_media import MediaReader, trace_path
 from backend.export.html_card import Inside, Place, card
 from backend.export.json_values import finite
 from backend.export.records import Export, Record
-from backend.export.wording import MEANING, detection, number, origin, title
+from backend.export.wording import MEANING, detection, marked, number, origin, title
 from backend.resources import resource
 from backend.store.retrieval import FeatureView, RetrievalFile
 
@@ -32,11 +32,13 @@ def write_html(export: Export, handle: IO[str], *, sound: bool = True, place: Pl
     place : Place
         Where sounds and pictures go; into the page if left out.
     """
+    provenance = export.provenance
     with _media(export, sound=sound) as (file, media):
         _head(export, handle, sound=sound)
         for record in export.records():
-            page = _Page(record, file.feature(record["feature"]) if file else None, file, media, place or Inside())
-            handle.write(page.section(origin(export.provenance.get("sources") or {})))
+            view = file.feature(record["feature"]) if file else None
+            page = _Page(record, view, file, media, place or Inside(), provenance["settings"].get("score", "score"))
+            handle.write(page.section(origin(provenance.get("sources") or {})))
         handle.write(f"</main>\n<script>{_script()}</script>\n</body>\n</html>\n")
 
 
@@ -95,11 +97,12 @@ def _contents(export: Export, handle: IO[str]) -> None:
         return
     handle.write('<nav class="contents" aria-label="Features"><table>\n<thead><tr><th scope="col">feature</th>')
     handle.write("".join(f'<th scope="col">{_heading(name)}</th>' for name in columns) + "</tr></thead>\n<tbody>\n")
+    namer = export.source.namer if export.source else ""
     for k in export.rows.tolist():
         cells = [f'<td class="figure"><a href="#feature-{k}">{k}</a></td>']
         for name in columns:
             value = export.columns[name][k]
-            text = title(value) if name == "name" else number(value.item() if hasattr(value, "item") else value)
+            text = marked(value, namer) if name == "name" else number(value.item() if hasattr(value, "item") else value)
             cells.append(f'<td class="{"text" if name.startswith("name") else "figure"}">{escape(text)}</td>')
         handle.write(f"<tr>{''.join(cells)}</tr>\n")
     handle.write("</tbody></table></nav>\n")
@@ -114,9 +117,9 @@ class _Page:
 
     def __init__(
         self, record: Record, view: FeatureView | None, file: RetrievalFile | None, media: MediaReader | None,
-        place: Place,
+        place: Place, score: str,
     ) -> None:  # fmt: skip
-        self.record, self.view, self.file, self.media, self.place = record, view, file, media, place
+        self.record, self.view, self.file, self.media, self.place, self.score = record, view, file, media, place, score
         self.concept: Record = record.get("concept") or {}
 
     def section(self, named: str) -> str:
@@ -183,4 +186,4 @@ class _Page:
             top = float(self.record["max"])
             path = trace_path(trace, self.file.token_seconds(clip["clip"]), media.start, media.seconds, top)
             active = len(trace.token)
-        return card(clip, caption, problem, media, path, active, self.place)
+        return card({**clip, "score_name": self.score}, caption, problem, media, path, active, self.place)

@@ -52,6 +52,8 @@ def card(
 
     Parameters
     ----------
+    clip : dict
+        Of a feature's record, and `score_name`, what its score is called.
     caption, problem : str
         What its captioner said of it, and why it said nothing.
     media : ClipMedia or None
@@ -62,9 +64,10 @@ def card(
         Tokens at which the feature is active.
     """
     name = f"{clip['rank']}. {clip['record']}"
+    score = f"{clip['score_name']} {number(clip['score'])}"
     parts = [
         f'<li><article class="card" tabindex="0" aria-label="{escape("Clip " + name)}">',
-        f'<h4><span>{escape(name)}</span><span class="figure">{number(clip["score"])}</span></h4>',
+        f'<h4><span>{escape(name)}</span><span class="figure">{escape(score)}</span></h4>',
     ]
     if media and media.picture:
         parts.append(_picture(clip, media, path, active, place))
