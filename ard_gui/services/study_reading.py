@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from backend.store.clips import ClipTable
-from backend.store.retrieval import STATUS, RetrievalFile
+from backend.store.features import description, feature_columns
+from backend.store.retrieval import RetrievalFile
 from backend.study.folder import Study
 
 
@@ -56,9 +56,9 @@ class OpenRanking:
         self.path = study.retrieval(name)
         self.file = RetrievalFile(self.path)
         self.clips = ClipTable(study.clips())
-        table = self.file.table()
-        table["status"] = np.array(STATUS)[table["status"]]
-        self.columns: dict[str, npt.NDArray[Any]] = {"feature": np.arange(self.file.features), **table}
+        found = feature_columns(self.file, *description(study, name))
+        first = {key: found[key] for key in ("feature", "name", "m") if key in found}
+        self.columns: dict[str, npt.NDArray[Any]] = first | found
 
     def lines(self, feature: int) -> FeatureLines:
         """The lists of one feature."""

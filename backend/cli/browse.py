@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 WhereOption = Annotated[str, typer.Option("--where", help="E.g. \"support > 20 and status == 'ok'\".")]
 SortOption = Annotated[str, typer.Option("--sort", help="Column to sort by.")]
 DescendingOption = Annotated[bool, typer.Option("--descending/--ascending", help="Largest or smallest first.")]
-SHOWN = ("feature", "status", "support", "frequency", "mean", "mean_active", "max", "max_score")
+SHOWN = ("feature", "name", "m", "status", "support", "frequency", "mean", "mean_active", "max", "max_score")
+SCORES = ("m", "m_redraw_sd", "e_h", "e_l", "sigma", "m_control", "weighted", "rank")
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
@@ -30,22 +31,24 @@ def features(
     as_json: JsonOption = False,
 ) -> None:
     """List features, sorted and filtered by any column."""
-    from backend.store.features import choose, feature_columns, select
+    from backend.export.wording import title
+    from backend.store.features import choose, description, feature_columns, select
     from backend.store.retrieval import RetrievalFile
 
     place = open_study(study)
     sae_id = choose(place, sae)
+    scores, concepts = description(place, sae_id)
     with RetrievalFile(place.retrieval(sae_id)) as file:
-        columns = feature_columns(file)
+        columns = feature_columns(file, scores, concepts)
     found = select(columns, where=where, sort=sort, descending=descending)
     rows = found[:limit] if limit else found
     if as_json:
-        values = [{name: column[k].item() for name, column in columns.items()} for k in rows]
+        values = [{name: plain(column[k]) for name, column in columns.items()} for k in rows]
         print_json({"sae": sae_id, "found": len(found), "of": len(columns["feature"]), "features": values})
         return
     names = [name for name in SHOWN if name in columns]
     table(f"{sae_id}: {len(found)} of {len(columns['feature'])} features", names,
-          ([columns[name][k].item() for name in names] for k in rows))  # fmt: skip
+          ([title(columns[n][k]) if n == "name" else plain(columns[n][k]) for n in names] for k in rows))  # fmt: skip
     if len(rows) < len(found):
         typer.echo(f"… and {len(found) - len(rows)} more (--limit 0 shows all)")
 
@@ -56,23 +59,26 @@ def feature(
     clips: Annotated[int, typer.Option("--clips", min=1, help="Clips of each list.")] = 8,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one feature: its most and least representative clips, figures and neighbours."""
-    from backend.export.records import feature_record
-    from backend.store.clips import ClipTable
-    from backend.store.features import choose, feature_columns
+    """Show one feature: its name, captions and scores, its clips, figures and neighbours."""
+    from backend.cli.concepts import show_concept
+    from backend.export.records import FeatureSet
+    from backend.store.features import choose
     from backend.store.retrieval import RetrievalFile
 
     study, (number,) = study_and_numbers(words, ("K",))
     place = open_study(study)
-    sae_id = choose(place, sae)
-    with RetrievalFile(place.retrieval(sae_id)) as file:
-        columns = feature_columns(file)
-        record = feature_record(file, columns, ClipTable(place.clips()), number, clips)
+    chosen = FeatureSet.of(place, choose(place, sae))
+    with RetrievalFile(chosen.retrieval) as file:
+        record = chosen.record(file, number, clips)
     if as_json:
-        print_json({"sae": sae_id, **record})
+        print_json({**record, "sources": chosen.concepts.sources if chosen.concepts else None})
         return
-    figures = [record[name] for name in SHOWN]
-    table(sae_id, SHOWN, [figures])
+    if record["concept"]:
+        show_concept(record)
+    for title, names in ((chosen.id, SHOWN), ("scores", SCORES)):
+        shown = [name for name in names if name in record and name != "name"]
+        if title == chosen.id or "m" in record:
+            table(title, shown, [[record[name] for name in shown]])
     for title, name in (("most representative", "most"), ("least representative", "least")):
         print()
         table(title, ("rank", "score", "T", "clip", "record", "labels"), (_clip_row(one) for one in record[name]))
@@ -206,19 +212,32 @@ def purity(
 def export(
     out: Annotated[Path, typer.Option("--out", help="File to write.")],
     study: StudyArgument = HERE,
-    format_: Annotated[str, typer.Option("--format", help="csv, json, jsonl or md; else from the file's name.")] = "",
+    format_: Annotated[
+        str, typer.Option("--format", help="csv, json, jsonl, md or html; else from the file's name.")
+    ] = "",
     sae: SaeOption = "",
     where: WhereOption = "",
     sort: SortOption = "max_score",
     descending: DescendingOption = True,
     clips: Annotated[int, typer.Option("--clips", min=0, help="Clips of each list.")] = 4,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="Most features to write; 0 for all.")] = 0,
+    no_audio: Annotated[bool, typer.Option("--no-audio", help="html: leave the sound out.")] = False,
+    folder: Annotated[bool, typer.Option("--folder", help="html: a new folder, sounds and pictures as files.")] = False,
 ) -> None:
-    """Write features with their clips, scores and provenance to a file."""
+    """Write features with their concepts, clips, scores and provenance to a file, or as a report with sound."""
     from backend.export.records import features_for_export
-    from backend.export.writers import export_to
+    from backend.export.writers import export_folder, export_to
 
-    chosen = features_for_export(open_study(study), sae, where=where, sort=sort, descending=descending, clips=clips)
-    export_to(chosen, format_ or out.suffix.lstrip(".") or "json", out)
+    name = format_ or ("html" if folder else out.suffix.lstrip("."))
+    if name != "html" and (folder or no_audio):
+        raise typer.BadParameter("--folder and --no-audio belong to --format html")
+    chosen = features_for_export(
+        open_study(study), sae, where=where, sort=sort, descending=descending, clips=clips, limit=limit
+    )
+    if folder:
+        export_folder(chosen, out, sound=not no_audio)
+    else:
+        export_to(chosen, name or "json", out, sound=not no_audio)
     typer.echo(f"{len(chosen.rows)} features written to {out}", err=True)
 
 
@@ -240,6 +259,11 @@ def sparkline(token: list[int], value: list[float], total: int, width: int = 80)
         peaks[cell] = max(peaks[cell], v)
     top = max(peaks) or 1.0
     return "".join(BLOCKS[0 if v <= 0 else max(1, round(v / top * 8))] for v in peaks)
+
+
+def plain(value: Any) -> Any:
+    """A cell of a column as Python has it."""
+    return value.item() if hasattr(value, "item") else value
 
 
 def labels(values: dict[str, str]) -> str:

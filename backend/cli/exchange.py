@@ -1,4 +1,4 @@
-"""Commands that bring things in and out: import-whisper, build-corpus, import-sae, export-sae."""
+"""Commands that bring things in and out: import-whisper, build-corpus, import-sae, export-sae, export-vector."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from backend.cli.console import open_study
+from backend.cli.browse import study_and_numbers
+from backend.cli.console import SaeOption, open_study
 from backend.errors import ArdError
 
 
@@ -100,4 +101,41 @@ def export_sae(
     typer.echo(f"{sae} written to {out} as {format_}")
 
 
-COMMANDS = (import_whisper, build_corpus, import_sae, export_sae)
+def export_vector(
+    words: Annotated[list[str], typer.Argument(metavar="[STUDY] K", help="Study folder and feature.")],
+    out: Annotated[Path, typer.Option("--out", help="File to write: .npy, .safetensors, .json or .gguf.")],
+    sae: SaeOption = "",
+) -> None:
+    """Write a feature's decoder direction and encoder row, with where they belong."""
+    from backend.export.records import FeatureSet
+    from backend.sae.files import load_sae
+    from backend.sae.formats.vector import feature_vector, write_vector
+    from backend.store.features import choose
+    from backend.study.atomic import read_json
+    from backend.study.configuration import load_settings
+
+    study, (number,) = study_and_numbers(words, ("K",))
+    place = open_study(study)
+    chosen = FeatureSet.of(place, choose(place, sae))
+    if chosen.id not in place.sae_ids():
+        raise ArdError(
+            f"'{chosen.id}' is no SAE: raw units have no direction of their own", todo="Name one with --sae."
+        )
+    if number >= len(chosen.columns["max"]):
+        last = len(chosen.columns["max"]) - 1
+        raise ArdError(f"there is no feature {number} in {chosen.id}", todo=f"Use a number from 0 to {last}.")
+    weights = load_sae(place.sae(chosen.id))
+    vector = feature_vector(weights, number, {
+        "sae": chosen.id,
+        "layer": chosen.layer,
+        "model": load_settings(place.toml).model.path,
+        "weights_hash": str(read_json(place.sae(chosen.id) / "config.json")["weights_hash"]),
+        "max_activation": float(chosen.columns["max"][number]),
+        "name": str(chosen.columns["name"][number]) if "name" in chosen.columns else "",
+        "namer": chosen.namer,
+    })  # fmt: skip
+    written = write_vector(vector, out)
+    typer.echo(f"feature {number} of {chosen.id} written to {' and '.join(str(path) for path in written)}")
+
+
+COMMANDS = (import_whisper, build_corpus, import_sae, export_sae, export_vector)

@@ -11,13 +11,16 @@ from typing import IO, Any
 from backend.export.records import Export, Record
 
 LISTS = ("most", "least")
-NESTED = (*LISTS, "neighbours")
+NESTED = (*LISTS, "neighbours", "concept", "h", "l")
+CAPTION_BREAK = " | "
 
 
 def write_csv(export: Export, handle: IO[str]) -> None:
-    """Columns of the feature, then `list` (most or least), then those of the clip; labels as JSON.
+    """Columns of the feature and its concept, then `list` (most or least), then those of the clip; labels as JSON.
 
-    Features without any listed clip have one row with empty clip columns, so that none is lost.
+    Features without any listed clip have one row with empty clip columns, so that none is lost: an export with no
+    clips of either list has one row per feature. The feature's rank is `feature_rank`, the clip's `rank`; H and L
+    are the clips' numbers, with their scores in the same order.
     """
     writer: csv.DictWriter[str] | None = None
     for record in export.records():
@@ -38,10 +41,34 @@ CLIP_COLUMNS = (
 
 def _rows(sae: str, record: Record) -> Iterator[Record]:
     feature = {"sae": sae, **{key: value for key, value in record.items() if key not in NESTED}}
+    if "rank" in feature:
+        feature["feature_rank"] = feature.pop("rank")
+    feature |= _concept(record.get("concept"), record.get("name_status"))
+    for name in ("h", "l"):
+        feature[name] = " ".join(str(one["clip"]) for one in record.get(name, []))
+        feature[f"{name}_scores"] = " ".join(repr(one["score"]) for one in record.get(name, []))
     empty = dict.fromkeys(CLIP_COLUMNS)
     listed = [(name, clip) for name in LISTS for clip in record[name]] or [("", {})]
     for name, clip in listed:
         yield {**feature, "list": name, **empty, **clip}
+
+
+CONCEPT_COLUMNS = ("short_name", "description", "namer", "captions", "caption_problems")
+DETECTION_COLUMNS = ("active", "random", "hard_balanced_accuracy", "hard")
+
+
+def _concept(concept: Record | None, status: str | None) -> Record:
+    """Cells of the concept; none at all where nothing of the SAE is described."""
+    if status is None:
+        return {}
+    cells: Record = dict.fromkeys(CONCEPT_COLUMNS) | {f"detection_{name}": None for name in DETECTION_COLUMNS}
+    if concept:
+        cells |= {name: concept[name] for name in ("short_name", "description", "namer")}
+        cells["captions"] = CAPTION_BREAK.join(one["text"] for one in concept["captions"])
+        problems = (f"{one['clip']}: {one['problem']}" for one in concept["captions"] if one["problem"])
+        cells["caption_problems"] = CAPTION_BREAK.join(problems)
+        cells |= {f"detection_{name}": concept["detection"][name] for name in DETECTION_COLUMNS}
+    return cells
 
 
 def _cell(value: Any) -> str:

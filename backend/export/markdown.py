@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import IO, Any
 
 from backend.export.records import Export, Record
+from backend.export.wording import CONSENSUS, MEANING, detection, marked, number, origin
 
 FIGURES = ("support", "frequency", "mean", "mean_active", "max", "max_score")
+SCORES = ("m", "e_h", "e_l", "sigma", "m_redraw_sd", "m_control", "weighted", "rank")
 
 
 def write_markdown(export: Export, handle: IO[str]) -> None:
@@ -16,11 +17,51 @@ def write_markdown(export: Export, handle: IO[str]) -> None:
     handle.write(f"Study {_safe(provenance['study'])}, {provenance['features']} features, ")
     handle.write(f"from `{provenance['retrieval']}`")
     handle.write(f", those where `{provenance['where']}`.\n" if provenance["where"] else ".\n")
+    _provenance(handle, provenance)
     for record in export.records():
-        handle.write(f"\n## Feature {record['feature']} ({record['status']})\n\n")
-        handle.write(", ".join(f"{name.replace('_', ' ')} {_number(record[name])}" for name in FIGURES) + "\n")
+        concept = record.get("concept") or {}
+        name = marked(record.get("name", ""), concept.get("namer", ""))
+        handle.write(f"\n## Feature {record['feature']} ({record['status']}){': ' + _safe(name) if name else ''}\n\n")
+        handle.write(", ".join(_figure(record, name) for name in FIGURES) + "\n")
+        if "m" in record:
+            handle.write("\n" + ", ".join(_figure(record, name) for name in SCORES) + "\n")
+        if concept:
+            _concept(handle, concept)
         for title, name in (("Most representative", "most"), ("Least representative", "least")):
             _clips(handle, title, record[name])
+
+
+def _provenance(handle: IO[str], provenance: Record) -> None:
+    for name in ("scores", "concepts"):
+        if provenance.get(name):
+            handle.write(f"\n{name.capitalize()} from `{provenance[name]}`.")
+    if provenance.get("embedder"):
+        handle.write(f" Embedder: {_safe(provenance['embedder'])}.")
+    if provenance.get("sources"):
+        named = origin(provenance["sources"])
+        handle.write(f" Names: {_safe(named)}." if named else " Features are not named.")
+        handle.write(f" Models and prompts: {_safe(provenance['sources'])}.")
+    if provenance.get("scores") or provenance.get("concepts"):
+        handle.write("\n")
+
+
+def _concept(handle: IO[str], concept: Record) -> None:
+    if concept["description"] and concept["description"] != concept["short_name"]:
+        handle.write(f"\n{_safe(concept['description'])}\n")
+    meaning = MEANING.get(concept["status"], concept["status"])
+    note = f"Name: {concept['status']}{' (' + meaning + ')' if meaning else ''}"
+    if concept["namer"] == "consensus":
+        note += f", {CONSENSUS}"
+    handle.write(f"\n{note}. Detection: {detection(concept['detection'])}.\n")
+    if concept["captions"]:
+        handle.write("\nCaptions:\n\n")
+        for one in concept["captions"]:
+            text = _safe(one["text"]) or f"none: {_safe(one['problem'] or 'empty')}"
+            handle.write(f"* clip {one['clip']}: {text}\n")
+
+
+def _figure(record: Record, name: str) -> str:
+    return f"{name.replace('_', ' ')} {number(record[name])}"
 
 
 def _clips(handle: IO[str], title: str, clips: list[Record]) -> None:
@@ -29,14 +70,8 @@ def _clips(handle: IO[str], title: str, clips: list[Record]) -> None:
     handle.write(f"\n{title}:\n\n| # | score | tokens | clip | labels | caption |\n|--:|--:|--:|---|---|---|\n")
     for clip in clips:
         labels = ", ".join(f"{key}: {value}" for key, value in sorted(clip["labels"].items()))
-        cells = (clip["rank"], _number(clip["score"]), clip["tokens"], clip["record"], labels, clip["caption"])
+        cells = (clip["rank"], number(clip["score"]), clip["tokens"], clip["record"], labels, clip["caption"])
         handle.write("| " + " | ".join(_safe(cell) for cell in cells) + " |\n")
-
-
-def _number(value: Any) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _safe(value: Any) -> str:

@@ -1,21 +1,128 @@
-"""What is exported of a feature: one record, the same for every format."""
+"""What is exported of a feature: one record, the same for every format (A-35)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from backend.store.clips import ClipTable
-from backend.store.features import Columns, choose, feature_columns, select
+from backend.store.concepts import Concept, ConceptsFile
+from backend.store.features import Columns, choose, description, feature_columns, select
 from backend.store.retrieval import RetrievalFile
+from backend.store.scores import ScoresFile
 from backend.study.atomic import read_json
 from backend.study.folder import Study
+from backend.study.manifest import read_manifest
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """All that is known of one SAE's features, except the lists, which are read feature by feature.
+
+    Attributes
+    ----------
+    id, layer : str
+    retrieval : Path
+    p : int
+        Clips in H and in L.
+    table : ClipTable
+    columns : dict of str to array [D]
+    scores, concepts : ScoresFile and ConceptsFile, or None
+    """
+
+    id: str
+    layer: str
+    retrieval: Path
+    settings: dict[str, Any]
+    table: ClipTable
+    columns: Columns
+    scores: ScoresFile | None
+    concepts: ConceptsFile | None
+    described: dict[int, Concept]
+
+    @classmethod
+    def of(cls, study: Study, sae_id: str) -> FeatureSet:
+        """Read it; ArdError for a file of the study that is missing or damaged."""
+        path = study.retrieval(sae_id)
+        scores, concepts = description(study, sae_id)
+        with RetrievalFile(path) as file:
+            columns, settings = feature_columns(file, scores, concepts), file.settings
+        current = read_json(study.features(sae_id) / "current.json")
+        manifest = read_manifest(study.features(sae_id) / str(current["manifest"]))
+        described = concepts.by_feature() if concepts else {}
+        return cls(
+            sae_id, str(manifest["settings"].get("layer", "")), path, settings, ClipTable(study.clips()), columns,
+            scores, concepts, described,
+        )  # fmt: skip
+
+    @property
+    def p(self) -> int:
+        return int(self.settings["p"])
+
+    @property
+    def namer(self) -> str:
+        """Name of what named the features, "" if nothing did."""
+        return self.concepts.namer if self.concepts else ""
+
+    def record(self, file: RetrievalFile, k: int, clips: int) -> Record:
+        """One feature: its columns, its concept, H and L, its neighbours and `clips` clips of each list."""
+        view = file.feature(k)
+        return {
+            "feature": k,
+            "sae": self.id,
+            "layer": self.layer,
+            **{name: _plain(values[k]) for name, values in self.columns.items()},
+            "concept": self._concept(k),
+            "h": self._group(view.most_clips, view.most_scores),
+            "l": self._group(view.least_clips, view.least_scores),
+            "most": _listed(file, self.table, view.most_clips[:clips], view.most_scores),
+            "least": _listed(file, self.table, view.least_clips[:clips], view.least_scores),
+            "neighbours": [
+                {"feature": int(n), "cosine": float(c)}
+                for n, c in zip(view.neighbours[:8], view.neighbour_cosines, strict=False)
+            ],
+        }
+
+    def _concept(self, k: int) -> Record | None:
+        found = self.described.get(k)
+        if found is None:
+            return None
+        return {
+            "short_name": found.short_name,
+            "description": found.description,
+            "status": found.status,
+            "namer": self.namer,
+            "captions": [{**asdict(one), "record": self._name(one.clip)} for one in found.captions],
+            "detection": asdict(found.detection),
+        }
+
+    def _name(self, clip: int) -> str:
+        return self.table.text["record"][clip] if 0 <= clip < len(self.table) else ""
+
+    def _group(self, clips: npt.NDArray[np.int64], scores: npt.NDArray[np.float64]) -> list[Record]:
+        pairs = zip(clips[: self.p].tolist(), scores[: self.p].tolist(), strict=True)
+        return [{"clip": i, "record": self._name(i), "score": score} for i, score in pairs]
+
+    def provenance(self) -> Record:
+        """Which files, settings and models the numbers and names came from."""
+        return {
+            "sae": self.id,
+            "layer": self.layer,
+            "retrieval": self.retrieval.name,
+            "settings": self.settings,
+            "scores": self.scores.path.name if self.scores else None,
+            "score_settings": self.scores.settings if self.scores else None,
+            "embedder": self.scores.embedder if self.scores else None,
+            "concepts": self.concepts.path.name if self.concepts else None,
+            "sources": self.concepts.sources if self.concepts else None,
+        }
 
 
 @dataclass(frozen=True)
@@ -25,58 +132,49 @@ class Export:
     Attributes
     ----------
     provenance : dict
-        Study, SAE, retrieval file and settings: where every number came from.
+        Study, SAE, files, models and settings: where every number and name came from.
     rows : int array
         Features, in the order asked for.
     records : function
         Gives a fresh iterator over the records, so that a writer never holds them all.
+    columns : dict of str to array [D]
+        Of all features, for tables of contents.
+    source : FeatureSet or None
+        Where sounds and traces can be had; without it a report shows neither.
     """
 
     provenance: Record
     rows: npt.NDArray[np.int64]
     records: Callable[[], Iterator[Record]]
+    columns: Columns = field(default_factory=dict)
+    source: FeatureSet | None = None
 
 
 def features_for_export(
-    study: Study, asked: str = "", *, where: str = "", sort: str = "", descending: bool = True, clips: int = 4
-) -> Export:
-    """The features of `asked` that satisfy `where`, each with its `clips` most and least representative clips."""
-    sae_id = choose(study, asked)
-    path = study.retrieval(sae_id)
-    table = ClipTable(study.clips())
-    with RetrievalFile(path) as file:
-        columns, settings = feature_columns(file), file.settings
-    rows = select(columns, where=where, sort=sort, descending=descending)
+    study: Study, asked: str = "", *, where: str = "", sort: str = "", descending: bool = True, clips: int = 4,
+    limit: int = 0,
+) -> Export:  # fmt: skip
+    """The features of `asked` that satisfy `where`, each with its `clips` most and least representative clips.
+
+    With `limit` only the first so many.
+    """
+    chosen = FeatureSet.of(study, choose(study, asked))
+    rows = select(chosen.columns, where=where, sort=sort, descending=descending)
+    rows = rows[:limit] if limit else rows
     provenance = {
         "study": study.root.name,
-        "sae": sae_id,
-        "retrieval": path.name,
-        "settings": settings,
-        "valid": read_json(study.features(sae_id) / "current.json"),
+        **chosen.provenance(),
+        "valid": read_json(study.features(chosen.id) / "current.json"),
         "where": where,
         "features": len(rows),
     }
 
     def records() -> Iterator[Record]:
-        with RetrievalFile(path) as file:
+        with RetrievalFile(chosen.retrieval) as file:
             for k in rows:
-                yield feature_record(file, columns, table, int(k), clips)
+                yield chosen.record(file, int(k), clips)
 
-    return Export(provenance, rows, records)
-
-
-def feature_record(file: RetrievalFile, columns: Columns, table: ClipTable, k: int, clips: int) -> Record:
-    """One feature: its columns, its neighbours and `clips` clips of each list."""
-    view = file.feature(k)
-    return {
-        **{name: _plain(values[k]) for name, values in columns.items()},
-        "most": _listed(file, table, view.most_clips[:clips], view.most_scores),
-        "least": _listed(file, table, view.least_clips[:clips], view.least_scores),
-        "neighbours": [
-            {"feature": int(n), "cosine": float(c)}
-            for n, c in zip(view.neighbours[:8], view.neighbour_cosines, strict=False)
-        ],
-    }
+    return Export(provenance, rows, records, chosen.columns, chosen)
 
 
 def clip_record(table: ClipTable, i: int) -> Record:

@@ -2,34 +2,73 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from backend.errors import ArdError
 from backend.export.csv_rows import write_csv
+from backend.export.html import write_html
+from backend.export.html_card import Beside
 from backend.export.json_document import write_json_document
 from backend.export.json_lines import write_json_lines
 from backend.export.markdown import write_markdown
 from backend.export.records import Export
-from backend.study.atomic import replacing
+from backend.study.atomic import disk_full, replacing, sync_folder
+
+PAGE = "index.html"
 
 WRITERS: dict[str, Callable[[Export, IO[str]], None]] = {
     "csv": write_csv,
     "json": write_json_document,
     "jsonl": write_json_lines,
     "md": write_markdown,
+    "html": write_html,
 }
 
 
-def export_to(export: Export, name: str, path: Path) -> None:
-    """Write `export` to `path`, whole or not at all; ArdError for a format that does not exist."""
+def export_to(export: Export, name: str, path: Path, *, sound: bool = True) -> None:
+    """Write `export` to `path`, whole or not at all; ArdError for a format that does not exist.
+
+    `sound` says whether a format that can hold sound (html) does so (X-6).
+    """
     if name not in WRITERS:
         raise ArdError(f"there is no export format '{name}'", todo=f"Use one of: {', '.join(WRITERS)}.")
     if path.is_dir():
         raise ArdError("the export needs a file, this is a folder", path=path, todo="Name a file with --out.")
     try:
         with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as handle:
-            WRITERS[name](export, handle)
+            if name == "html":
+                write_html(export, handle, sound=sound)
+            else:
+                WRITERS[name](export, handle)
     except PermissionError as error:
         raise ArdError("the export cannot be written there", path=path, todo="Name another place.") from error
+
+
+def export_folder(export: Export, folder: Path, *, sound: bool = True) -> None:
+    """Write the report as a new folder: `index.html`, and `sounds` and `pictures` beside it, whole or not at all.
+
+    Raises ArdError if something stands there already: nothing of the user's is ever replaced.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ArdError("the report needs a new or an empty folder", path=folder, todo="Name another with --out.")
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        with open(temporary / PAGE, "w", encoding="utf-8", newline="") as handle:
+            write_html(export, handle, sound=sound, place=Beside(temporary))
+        if folder.exists():
+            folder.rmdir()
+        temporary.rename(folder)
+        sync_folder(folder.parent)
+    except PermissionError as error:
+        raise ArdError("the report cannot be written there", path=folder, todo="Name another place.") from error
+    except OSError as error:
+        if "No space left" in str(error):
+            raise disk_full(folder) from error
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -112,6 +112,8 @@ class ConceptsFile:
         The best-ranked first.
     sources : dict
         Identities of captioner, namer and judge, and the texts of their prompts.
+    namer : str
+        Name of what named the features, "" where the file does not say.
 
     Raises ArdError if the file is missing, damaged, of another kind or of a later version.
     """
@@ -126,6 +128,11 @@ class ConceptsFile:
                 raise ArdError(
                     f"the concepts file is damaged ({error})", path=path, todo="Remove it and run: ard describe"
                 ) from error
+
+    @property
+    def namer(self) -> str:
+        found = self.sources.get("namer", "")
+        return str(found.get("namer", found.get("name", ""))) if isinstance(found, dict) else str(found)
 
     def by_feature(self) -> dict[int, Concept]:
         return {one.feature: one for one in self.concepts}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from backend.errors import ArdError
+from backend.store.concepts import ConceptsFile
 from backend.store.filter import compile_filter
 from backend.store.retrieval import STATUS, RetrievalFile
+from backend.store.scores import ScoresFile
 from backend.study.folder import Study
 
 Columns = dict[str, npt.NDArray[Any]]
@@ -34,11 +37,51 @@ def choose(study: Study, asked: str) -> str:
     )
 
 
-def feature_columns(file: RetrievalFile) -> Columns:
-    """Columns [D] of every feature: `feature` and what `RetrievalFile.table` has, `status` as text."""
+def description(study: Study, sae_id: str) -> tuple[ScoresFile | None, ConceptsFile | None]:
+    """The valid scores and concepts of `sae_id`, each None where there are none."""
+    scores, concepts = study.scores(sae_id), study.concepts(sae_id)
+    return ScoresFile(scores) if scores else None, ConceptsFile(concepts) if concepts else None
+
+
+def feature_columns(
+    file: RetrievalFile, scores: ScoresFile | None = None, concepts: ConceptsFile | None = None
+) -> Columns:
+    """Columns [D] of every feature.
+
+    `feature` and what `RetrievalFile.table` has, `status` as text; of `scores` every column of its file; of `concepts`
+    `name` and `name_status` ("" for a feature that is not described) and `detection`, the balanced accuracy of its
+    name (P-10, NaN where there is none).
+
+    Raises ArdError if scores or concepts belong to an SAE of another size.
+    """
     table = file.table()
     status = np.array(STATUS)[np.minimum(table["status"], len(STATUS) - 1)]
-    return {"feature": np.arange(file.features), **table, "status": status}
+    columns: Columns = {"feature": np.arange(file.features), **table, "status": status}
+    if scores is not None:
+        if len(scores.columns["m"]) != file.features:
+            raise _other(scores.path, len(scores.columns["m"]), file.features)
+        columns |= scores.columns
+    if concepts is not None:
+        columns |= _concept_columns(concepts, file.features)
+    return columns
+
+
+def _concept_columns(concepts: ConceptsFile, features: int) -> Columns:
+    # objects: one name of 300 words would make every cell of a fixed-width column as long
+    name, status = np.full(features, "", dtype=object), np.full(features, "", dtype=object)
+    detection = np.full(features, np.nan)
+    for one in concepts.concepts:
+        if not 0 <= one.feature < features:
+            raise _other(concepts.path, one.feature + 1, features)
+        name[one.feature], status[one.feature] = one.name, one.status
+        detection[one.feature] = one.detection.balanced_accuracy
+    return {"name": name, "name_status": status.astype(str), "detection": detection}
+
+
+def _other(path: Path, found: int, features: int) -> ArdError:
+    return ArdError(
+        f"this file speaks of {found} features where the SAE has {features}", path=path, todo="Run: ard describe"
+    )
 
 
 def select(columns: Columns, *, where: str = "", sort: str = "", descending: bool = True) -> npt.NDArray[np.int64]:

@@ -215,7 +215,10 @@ class _Evaluation:
         column = self.value(left)
         if not _is_text(column):
             raise ArdError(f"the filter '{self.text}' looks for text in a column of numbers")
-        return np.char.find(np.char.lower(_array(column)), needle.lower()) >= 0
+        wanted = needle.lower()
+        if np.asarray(column).dtype.kind == "O":
+            return np.fromiter((wanted in one.lower() for one in column), dtype=np.bool_, count=len(column))
+        return np.char.find(np.char.lower(_array(column)), wanted) >= 0
 
     def _number(self, node: ast.expr) -> Any:
         value = self.value(node)
@@ -239,4 +242,4 @@ def _is_text(value: Any) -> bool:
 
 def _array(value: Any) -> Column:
     found = np.asarray(value)
-    return found.astype(str) if found.dtype.kind in "OS" else found
+    return found.astype(str) if found.dtype.kind == "S" else found

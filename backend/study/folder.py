@@ -84,6 +84,20 @@ class Study:
             )
         return self.features(sae_id) / str(read_json(current)["retrieval"])
 
+    def scores(self, sae_id: str) -> Path | None:
+        """The valid scores file of `sae_id`; None where its features have no scores."""
+        return self._named(sae_id, "scores")
+
+    def concepts(self, sae_id: str) -> Path | None:
+        """The valid concepts file of `sae_id`; None where its features are not described."""
+        return self._named(sae_id, "concepts")
+
+    def _named(self, sae_id: str, key: str) -> Path | None:
+        current = self.features(sae_id) / "current.json"
+        name = read_json(current).get(key) if current.exists() else None
+        path = self.features(sae_id) / str(name)
+        return path if name and path.is_file() else None
+
     def inside(self, path: Path) -> Path:
         """`path` resolved, or ArdError if it leaves the study: nothing outside is ever written or removed."""
         resolved = path.resolve()

@@ -28,6 +28,22 @@ def clip(rank: int, score: float, **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+CONCEPT = {
+    "short_name": "rain", "description": AWKWARD, "status": "ok", "namer": "consensus",
+    "captions": [
+        {"clip": 7, "record": "a/b.wav", "text": "rain | falls", "problem": ""},
+        {"clip": 8, "record": "c.wav", "text": "", "problem": "the file is missing"},
+    ],
+    "detection": {"balanced_accuracy": 0.75, "active": 9, "random": 8, "hard_balanced_accuracy": math.nan, "hard": 0},
+}  # fmt: skip
+DESCRIBED = {
+    "m": 2.5, "e_h": 0.5, "e_l": 1 / 3, "sigma": 0.1, "m_redraw_sd": 0.2, "m_control": 0.3, "weighted": math.nan,
+    "rank": 0, "name": "rain", "name_status": "ok", "detection": 0.75, "concept": CONCEPT,
+    "h": [{"clip": 7, "record": "a/b.wav", "score": 0.7}, {"clip": 8, "record": "c.wav", "score": 1 / 7}],
+    "l": [{"clip": 7, "record": "a/b.wav", "score": 0.0}],
+}  # fmt: skip
+UNDESCRIBED = {**DESCRIBED, "rank": -1, "name": "", "name_status": "", "concept": None, "h": [], "l": []}
+
 RECORDS = [
     {
         "feature": 3, "support": 9, "frequency": 0.1, "mean": 1 / 3, "mean_active": 1.5, "max": 2.0, "max_score": 0.7,
@@ -43,6 +59,13 @@ RECORDS = [
 
 def records() -> Iterator[dict[str, Any]]:
     return iter(RECORDS)
+
+
+def described(export: Export) -> Export:
+    """The same features, the first with a concept, the second only scored."""
+    more = [RECORDS[0] | DESCRIBED, RECORDS[1] | UNDESCRIBED]
+    sources = {"embedder": {"embedder": "mini"}, "sources": {"namer": {"namer": "consensus"}}}
+    return Export({**export.provenance, **sources, "concepts": "c.h5"}, export.rows, lambda: iter(more))
 
 
 @pytest.fixture
@@ -98,6 +121,40 @@ def test_markdown_keeps_its_tables_whole(export: Export, tmp_path: Path) -> None
     assert "mean active –" in text
 
 
+def test_concept_is_whole_in_every_line_of_json_lines_with_the_models(export: Export, tmp_path: Path) -> None:
+    first, second = (json.loads(line) for line in written(described(export), "jsonl", tmp_path).splitlines())
+    assert first["concept"] == without_nan(CONCEPT)
+    assert second["concept"] is None
+    assert first["sources"] == {"namer": {"namer": "consensus"}}
+    assert first["embedder"] == {"embedder": "mini"}
+
+
+def test_csv_tells_the_features_rank_from_the_clips_and_joins_the_captions(export: Export, tmp_path: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(written(described(export), "csv", tmp_path))))
+    assert [(r["feature_rank"], r["rank"]) for r in rows] == [("0", "1"), ("0", "2"), ("0", "1"), ("-1", "")]
+    assert rows[0]["captions"] == "rain | falls | "
+    assert rows[0]["caption_problems"] == "8: the file is missing"
+    assert (rows[0]["h"], rows[0]["h_scores"]) == ("7 8", f"0.7 {1 / 7!r}")
+    assert (rows[0]["description"], rows[0]["namer"], rows[0]["detection_active"]) == (AWKWARD, "consensus", "9")
+    assert (rows[3]["name"], rows[3]["short_name"], rows[3]["m"]) == ("", "", "2.5")
+
+
+def test_csv_without_clips_has_one_row_per_feature(export: Export, tmp_path: Path) -> None:
+    without = [{**one, "most": [], "least": []} for one in described(export).records()]
+    found = written(Export(export.provenance, export.rows, lambda: iter(without)), "csv", tmp_path)
+    assert [r["feature"] for r in csv.DictReader(io.StringIO(found))] == ["3", "4"]
+
+
+def test_markdown_marks_a_consensus_and_shows_what_is_missing(export: Export, tmp_path: Path) -> None:
+    text = written(described(export), "md", tmp_path)
+    assert "## Feature 3 (ok): rain (consensus)\n" in text
+    assert "Names: consensus of captions, no LLM." in text
+    assert "Detection: 0.75 balanced accuracy (9 active, 8 random clips)." in text
+    assert "* clip 7: rain \\| falls\n* clip 8: none: the file is missing" in text
+    assert "m 2.5, e h 0.5," in text
+    assert "<b>" not in text.replace("\\<b>", "")
+
+
 @pytest.mark.parametrize("name", sorted(WRITERS))
 def test_export_of_no_feature_is_a_valid_file(export: Export, name: str, tmp_path: Path) -> None:
     empty = Export({**export.provenance, "features": 0}, np.array([], dtype=np.int64), lambda: iter(()))
@@ -107,7 +164,7 @@ def test_export_of_no_feature_is_a_valid_file(export: Export, name: str, tmp_pat
 
 
 def test_unknown_format_names_the_known_ones(export: Export, tmp_path: Path) -> None:
-    with pytest.raises(ArdError, match="csv, json, jsonl, md"):
+    with pytest.raises(ArdError, match="csv, json, jsonl, md, html"):
         export_to(export, "xlsx", tmp_path / "a.xlsx")
     with pytest.raises(ArdError, match="this is a folder"):
         export_to(export, "csv", tmp_path)

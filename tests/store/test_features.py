@@ -32,6 +32,14 @@ def test_without_wishes_every_row_comes_in_order() -> None:
     assert select(COLUMNS).tolist() == [0, 1, 2, 3, 4, 5]
 
 
+def test_columns_of_text_are_sorted_and_filtered_whatever_their_length() -> None:
+    names = np.array(["rain", "", "a " * 5000, "Rain", "", "bell"], dtype=object)
+    columns = {**COLUMNS, "name": names}
+    assert select(columns, where="name ~ 'rain' and score > 0").tolist() == [0, 3]
+    assert select(columns, where="name == 'bell' or name ~ 'a a'").tolist() == [2, 5]
+    assert select(columns, sort="name", descending=False).tolist() == [1, 4, 3, 2, 5, 0]
+
+
 def test_unknown_column_names_the_known_ones() -> None:
     with pytest.raises(ArdError, match="feature, score, status"):
         select(COLUMNS, sort="m")
