@@ -57,7 +57,7 @@ def closing_words(study: Study) -> str:
     sae = shipped_id()
     lines = [f"The most monosemantic features of {sae} (the SAE that ships with the model):", ""]
     lines.append(
-        f"{'feature':>7} {'m':>6} {'± ties':>6} {'found':>6}  {'name':<{NAME_WIDTH}}  labels of the clips that show it best"
+        f"{'feature':>7} {'m':>6} {'± ties':>6} {'found':>6}  {'name':<{NAME_WIDTH}}  labels of its clips"
     )
     lines += [_line(*one) for one in _shown(study, sae, names)]
     lines += [
@@ -66,8 +66,8 @@ def closing_words(study: Study) -> str:
         "feature's other clips are told from clips without it by the name alone (chance is about 0.5).",
         "Names are the phrase that sets a feature's captions apart; the captions are the built-in model's own.",
         "",
-        "Share of a feature's clips, pair by pair, that have the same label (chance is a random pair), over the 50 features",
-        "of highest prominence and of highest m, and over all; and the rank correlation of m with that share:",
+        "Share of a feature's clips, pair by pair, that have the same label (chance is a random pair), over the 50",
+        "features of highest prominence and of highest m, and over all; and the rank correlation of m with that share:",
         "",
         f"{'':<28} {'prominent':>9} {'by m':>6} {'all':>6} {'chance':>7} {'features':>9} {'m ~ share':>10}",
     ]

@@ -18,7 +18,7 @@ MODEL, CLIPS, SAE = "demo/model", "demo/clips", "demo/sae"
 CHANGES = (
     "study.seed={seed}", "sae.seeds=[{seed}]", 'sae.architecture=["topk"]', "sae.expansion=[4]", "sae.k=[16]",
     "sae.dead_tokens=100000", "train.steps=1500", "train.batch_tokens=1024", "train.lr=0.001",
-    "retrieve.raw_units=true",
+    "retrieve.raw_units=true", 'captions.captioner="audiollm"', "captions.max_new_tokens=64",
 )  # fmt: skip
 """The clips are 20 times fewer than those the shipped SAE was trained on, so the SAE trained on them is smaller."""
 

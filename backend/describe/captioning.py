@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from backend.describe.active_audio import active_wave
+from backend.describe.active_audio import active_part, join_active
 from backend.describe.cache import TextCache
 from backend.describe.captioners.base import CAPTIONERS, Captioner, Wave
 from backend.describe.clip_key import clip_key
@@ -54,6 +54,7 @@ class Captions:
         self.settings, self.table, self.hearing, self.cache, self.file = settings, table, hearing, cache, file
         self.job = job
         self.problems: dict[str, str] = {}
+        self._texts: dict[str, str] = dict(cache)
 
     def wanted(self, lists: Mapping[int, Sequence[int]]) -> dict[int, list[Asked]]:
         """What must be captioned for the clips H of each feature."""
@@ -61,6 +62,8 @@ class Captions:
         return {k: [self._asked(int(clip), k if active else -1) for clip in clips] for k, clips in lists.items()}
 
     def _asked(self, clip: int, feature: int) -> Asked:
+        if self.settings.captions.captioner == "dataset":
+            return Asked(clip, -1, str(clip))
         key = clip_key(self.table[clip])
         if feature >= 0:
             key = fingerprint([key, feature, self.file.path.name])
@@ -73,11 +76,12 @@ class Captions:
         user asked for it.
         """
         distinct = {one.key: one for asked in wanted.values() for one in asked}
-        missing = [one for key, one in distinct.items() if key not in self.cache]
+        missing = [one for key, one in distinct.items() if key not in self._texts]
         if not missing:
             return
         captioner = CAPTIONERS.get(self.settings.captions.captioner).load(self.settings, prompt)
-        size = self.settings.captions.batch_clips
+        captioner.attach(self.job)
+        size = 1 if captioner.one_by_one else self.settings.captions.batch_clips
         self.job.begin_progress("captions")
         for start in range(0, len(missing), size):
             self._caption(captioner, missing[start : start + size])
@@ -98,7 +102,10 @@ class Captions:
                 self.problems[one.key] = str(error)
         if readable:
             texts = captioner.caption([self.table[one.clip] for one in readable], waves)
-            self.cache.add({one.key: text for one, text in zip(readable, texts, strict=True)})
+            found = {one.key: text for one, text in zip(readable, texts, strict=True)}
+            self._texts |= found
+            if captioner.sample_rate is not None:
+                self.cache.add(found)  # what comes from the clip table is there at once, and may be edited
 
     def _wave(self, asked: Asked, rate: int) -> Wave:
         wave = self.hearing.wave(self.table[asked.clip], rate)
@@ -108,7 +115,8 @@ class Captions:
         if trace is None:
             raise ArdError(f"feature {asked.feature} has no trace in clip {asked.clip}")
         above = self.settings.captions.active_above
-        part = active_wave(wave, rate, self.file.token_seconds(asked.clip), trace, above)
+        seconds = self.file.token_seconds(asked.clip)
+        part = join_active([active_part(wave, rate, seconds, trace.token, trace.value, above=above)], rate).wave
         if not len(part):
             raise ArdError(
                 f"feature {asked.feature} is nowhere above {above} in clip {asked.clip}",
@@ -119,5 +127,5 @@ class Captions:
     def of(self, asked: Sequence[Asked]) -> tuple[ClipCaption, ...]:
         """The captions of one feature's clips, with the reason where there is none."""
         return tuple(
-            ClipCaption(one.clip, self.cache.get(one.key, ""), self.problems.get(one.key, "")) for one in asked
+            ClipCaption(one.clip, self._texts.get(one.key, ""), self.problems.get(one.key, "")) for one in asked
         )

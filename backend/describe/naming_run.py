@@ -69,6 +69,7 @@ def _ask(
             job.check_stop()
             if namer is None:
                 namer = NAMERS.get(settings.names.namer).load(settings, prompts.concept, prompts.short_name)
+                namer.attach(job)
                 namer.read(corpus)
             said = namer.name(texts[k])
             cache.add({key: json.dumps([said.description, said.short_name], ensure_ascii=False)})

@@ -19,7 +19,7 @@ from backend.describe.embedding import ClipVectors, embed_study
 from backend.describe.heard import Hearing
 from backend.describe.judging import Judge
 from backend.describe.naming_run import Prompts, name_features
-from backend.describe.scores.entry import monosemanticity
+from backend.describe.scores.monosemanticity import monosemanticity
 from backend.errors import ArdError, Stopped
 from backend.jobs.job import Job
 from backend.store import concepts as concepts_store
@@ -78,15 +78,18 @@ class Work:
             vectors = self._clip_vectors(wanted.inputs["embedder"], file)
             self.job.begin_progress("features scored")
             columns, figures = monosemanticity(
-                file, vectors.vectors, self.settings.scores, top=self.settings.scores.top,
+                file, vectors.vectors, self.settings.scores,
                 progress=self.job.progress, check_stop=self.job.check_stop,
             )  # fmt: skip
         path = self.study.features(wanted.id) / f"{wanted.name}.h5"
         scores_store.write(path, columns, wanted.settings, wanted.inputs["embedder"])
-        if vectors.problems:
-            figures["clips_without_vector"] = len(vectors.problems)
         self._publish(wanted, path, figures, time.monotonic() - began)
-        self.job.message(f"{wanted.id}: {figures['valid']} features scored, best m {figures['m_max']:.2f}")
+        best = (
+            "" if figures["max"] is None else f", best {figures['max']:.2f} (random clips {figures['control_max']:.2f})"
+        )
+        self.job.message(f"{wanted.id}: {figures['valid']} of {figures['features']} features scored{best}")
+        if figures["without_pair_pass"]:
+            self.job.message(f"{wanted.id}: {figures['without_pair_pass']}", level="warning")
 
     def _clip_vectors(self, source: Mapping[str, Any], file: RetrievalFile) -> ClipVectors:
         """Vectors of all probed clips."""

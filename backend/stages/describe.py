@@ -16,7 +16,7 @@ from backend.stages.base import Product
 from backend.study.atomic import read_json
 from backend.study.fingerprint import fingerprint
 from backend.study.folder import Study
-from backend.study.manifest import is_current
+from backend.study.manifest import is_current, read_manifest
 from backend.study.settings import Settings, plain
 
 STAGE = "describe"
@@ -92,11 +92,11 @@ def _description(
     inputs: dict[str, Any] = {"retrieval": ranking.fingerprint, "embedder": embedder, "clips": clip_list(study)}
     print_ = fingerprint({"settings": values, "inputs": inputs}) if ranking.fingerprint else ""
     scores = Result("scores", ranking.id, values, inputs, print_)
-    return Description(ranking.id, scores, _concepts(settings, ranking, scores, prompts))
+    return Description(ranking.id, scores, _concepts(study, settings, ranking, scores, prompts))
 
 
 def _concepts(
-    settings: Settings, ranking: retrieve.Ranking, scores: Result, prompts: dict[str, str]
+    study: Study, settings: Settings, ranking: retrieve.Ranking, scores: Result, prompts: dict[str, str]
 ) -> Result | None:  # fmt: skip
     if ranking.sae is None or settings.captions.captioner == "none":
         return None
@@ -110,6 +110,8 @@ def _concepts(
         "captioner": captioner_source(settings, prompts["caption"]),
         "namer": namer_source(settings, prompts["concept"], prompts["short_name"]),
     }
+    if settings.captions.captioner == "dataset" and scores.fingerprint:
+        inputs["clip_table"] = read_manifest(study.index_manifest)["fingerprint"]
     if settings.names.detection == "audiollm":
         inputs["detection"] = prompts["detection"]
     print_ = fingerprint({"settings": values, "inputs": inputs}) if scores.fingerprint else ""

@@ -180,7 +180,7 @@ def test_clip_deleted_since_indexing_is_named_and_the_rest_is_scored(study: Stud
     finally:
         path.write_bytes(kept)
     manifest = read_manifest((study.features(SAE) / current(study)["scores"]).with_suffix(".json"))
-    assert manifest["figures"]["clips_without_vector"] == 1
+    assert manifest["figures"]["clips_without_embedding"] == 1
     scores = ScoresFile(study.features(SAE) / current(study)["scores"])
     with RetrievalFile(study.retrieval(SAE)) as file:
         shown = (file.most_clips(4) == 0).any(axis=1)
