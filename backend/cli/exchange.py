@@ -1,4 +1,4 @@
-"""Commands that bring things in and out: import-whisper, build-corpus, import-sae, export-sae."""
+"""Commands that bring things in and out: import-whisper, import-clap, build-corpus, import-sae, export-sae."""
 
 from __future__ import annotations
 
@@ -19,6 +19,26 @@ def import_whisper(
     from backend.targets.convert_whisper import import_whisper as convert
 
     typer.echo(f"{convert(source, target)} is ready: ard new DIR --model {target} --audio FOLDER")
+
+
+def import_clap(
+    source: Annotated[Path, typer.Argument(metavar="SRC.pt", help="Checkpoint of the laion_clap package.")],
+    target: Annotated[Path, typer.Argument(metavar="DST", help="Folder to write, for embed.model.")],
+    tokenizer: Annotated[
+        Path | None, typer.Option("--tokenizer", help="Folder with roberta-base's tokenizer; else sound only.")
+    ] = None,
+) -> None:
+    """Turn a LAION CLAP checkpoint into a folder that transformers loads; no network and no second environment."""
+    from backend.describe.convert_laion import import_laion
+
+    made = import_laion(source, target, tokenizer)
+    typer.echo(f'{made.folder} is ready: set embed.embedder = "clap" and embed.model = "{made.folder}" in study.toml')
+    if not made.text:
+        typer.echo(
+            "it embeds sound only, because a checkpoint holds no tokenizer; scores of names need text too. "
+            "To add it, import again with --tokenizer and a folder of roberta-base",
+            err=True,
+        )
 
 
 def build_corpus(
@@ -100,4 +120,4 @@ def export_sae(
     typer.echo(f"{sae} written to {out} as {format_}")
 
 
-COMMANDS = (import_whisper, build_corpus, import_sae, export_sae)
+COMMANDS = (import_whisper, import_clap, build_corpus, import_sae, export_sae)
