@@ -142,9 +142,8 @@ def clap_config(state: State) -> Any:
 
     words = state["text_branch.embeddings.word_embeddings.weight"]
     block = "audio_branch.layers.{}.blocks.{}.attn.relative_position_bias_table"
-    depths = [
-        _count(state, rf"audio_branch\.layers\.{i}\.blocks") for i in range(_count(state, r"audio_branch\.layers"))
-    ]
+    stages = range(_count(state, r"audio_branch\.layers"))
+    depths = [_count(state, rf"audio_branch\.layers\.{stage}\.blocks") for stage in stages]
     patches = state["audio_branch.patch_embed.proj.weight"]
     fusion = "audio_branch.patch_embed.mel_conv2d.weight" in state
     inner = state["audio_branch.layers.0.blocks.0.mlp.fc1.weight"]
