@@ -1,4 +1,4 @@
-"""Commands that bring things in and out: import-whisper, build-corpus, import-sae, export-sae, export-vector."""
+"""Commands that bring in and out: import-whisper, import-clap, build-corpus, import-sae, export-sae, export-vector."""
 
 from __future__ import annotations
 
@@ -20,6 +20,26 @@ def import_whisper(
     from backend.targets.convert_whisper import import_whisper as convert
 
     typer.echo(f"{convert(source, target)} is ready: ard new DIR --model {target} --audio FOLDER")
+
+
+def import_clap(
+    source: Annotated[Path, typer.Argument(metavar="SRC.pt", help="Checkpoint of the laion_clap package.")],
+    target: Annotated[Path, typer.Argument(metavar="DST", help="Folder to write, for embed.model.")],
+    tokenizer: Annotated[
+        Path | None, typer.Option("--tokenizer", help="Folder with roberta-base's tokenizer; else sound only.")
+    ] = None,
+) -> None:
+    """Turn a LAION CLAP checkpoint into a folder that transformers loads; no network and no second environment."""
+    from backend.describe.convert_laion import import_laion
+
+    made = import_laion(source, target, tokenizer)
+    typer.echo(f'{made.folder} is ready: set embed.embedder = "clap" and embed.model = "{made.folder}" in study.toml')
+    if not made.text:
+        typer.echo(
+            "it embeds sound only, because a checkpoint holds no tokenizer; scores of names need text too. "
+            "To add it, import again with --tokenizer and a folder of roberta-base",
+            err=True,
+        )
 
 
 def build_corpus(
@@ -138,4 +158,4 @@ def export_vector(
     typer.echo(f"feature {number} of {chosen.id} written to {' and '.join(str(path) for path in written)}")
 
 
-COMMANDS = (import_whisper, build_corpus, import_sae, export_sae, export_vector)
+COMMANDS = (import_whisper, import_clap, build_corpus, import_sae, export_sae, export_vector)

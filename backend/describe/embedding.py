@@ -87,10 +87,10 @@ def _embed(
             except ArdError as error:
                 problems[row] = str(error)
         names = [keys[row] for row in rows]
-        vectors, reasons = embed_clips(embedder, waves, settings.embed, names)
-        problems |= {rows[i]: text for i, text in reasons.items()}
-        good = [i for i in range(len(rows)) if i not in reasons]
-        cache.add([names[i] for i in good], vectors[good])
+        embedded = embed_clips(embedder, waves, settings.embed, names)
+        problems |= {rows[i]: reason for i, reason in enumerate(embedded.reasons) if reason}
+        good = [i for i, reason in enumerate(embedded.reasons) if not reason]
+        cache.add([names[i] for i in good], embedded.vectors[good])
         job.progress(start + CLIPS_AT_A_TIME, max(len(missing), start + CLIPS_AT_A_TIME))
         job.check_stop()
     return problems

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,32 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` to make a folder at; rename it to `path` on success.
+
+    `path` may be an empty folder. On any failure nothing is left behind. A full disk becomes an ArdError that says
+    so, and so does a `path` that is not free.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ArdError("the folder to write to is not empty", path=path, todo="Name a folder that is not there yet.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        yield temporary
+        if path.exists():
+            path.rmdir()
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except Exception as error:  # safetensors wraps the system's error in its own kind
+        if "No space left" in str(error):
+            raise disk_full(path) from error
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def disk_full(path: Path) -> ArdError:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ import numpy as np
 import torch
 
 from backend.errors import ArdError
-from backend.study.atomic import disk_full, sync_folder
+from backend.study.atomic import new_folder
 from backend.targets.ct2_format import Variables, read_variables
 from backend.targets.load import be_quiet
 
@@ -37,8 +35,6 @@ def import_whisper(source: Path, target: Path) -> Path:
                 path=source,
                 todo=f"Give a folder that holds {', '.join(NEEDED)}.",
             )
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ArdError("the folder to write to is not empty", path=target, todo="Name a folder that is not there yet.")
     settings = _read_settings(source / "config.json")
     variables = read_variables(source / "model.bin")
     if "whisper" not in variables.spec.lower():
@@ -47,21 +43,8 @@ def import_whisper(source: Path, target: Path) -> Path:
             path=source,
             todo="Only Whisper models can be imported this way.",
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
+    with new_folder(target) as temporary:
         _write(variables, settings, source / "tokenizer.json", temporary)
-        if target.exists():
-            target.rmdir()
-        os.replace(temporary, target)
-        sync_folder(target.parent)
-    except Exception as error:  # safetensors wraps the system's error in its own kind
-        if "No space left" in str(error):
-            raise disk_full(target) from error
-        raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return target
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from backend.study.folder import Study
+from builders.laion_checkpoint import laion_state, save_checkpoint
+from builders.tiny_clap import roberta_tokenizer, tiny_clap_model
 
 Ard = Callable[..., tuple[int, str, str]]
 
@@ -57,6 +59,19 @@ def test_import_whisper_of_a_folder_without_model_names_the_file(ard: Ard, tmp_p
     status, _, err = ard("import-whisper", tmp_path, tmp_path / "out")
     assert (status, "model.bin" in err) == (1, True)
     assert not (tmp_path / "out").exists()
+
+
+def test_import_clap_says_what_to_write_into_the_study_and_what_is_missing(ard: Ard, tmp_path: Path) -> None:
+    source = save_checkpoint(tmp_path / "laion.pt", laion_state(tiny_clap_model()))
+    status, out, err = ard("import-clap", source, tmp_path / "clap")
+    assert status == 0, err
+    assert f'embed.model = "{tmp_path / "clap"}"' in out
+    assert "sound only" in err
+    words = roberta_tokenizer(tmp_path / "words")
+    status, _, err = ard("import-clap", source, tmp_path / "both", "--tokenizer", words)
+    assert (status, err) == (0, "")
+    status, _, err = ard("import-clap", source, tmp_path / "both")
+    assert (status, "not empty" in err) == (1, True)
 
 
 def test_corpus_of_an_ordinary_folder_is_refused(ard: Ard, tmp_path: Path) -> None:
