@@ -56,9 +56,7 @@ def closing_words(study: Study) -> str:
     names = column(clips, "label")
     sae = shipped_id()
     lines = [f"The most monosemantic features of {sae} (the SAE that ships with the model):", ""]
-    lines.append(
-        f"{'feature':>7} {'m':>6} {'± ties':>6} {'found':>6}  {'name':<{NAME_WIDTH}}  labels of its clips"
-    )
+    lines.append(f"{'feature':>7} {'m':>6} {'± ties':>6} {'found':>6}  {'name':<{NAME_WIDTH}}  labels of its clips")
     lines += [_line(*one) for one in _shown(study, sae, names)]
     lines += [
         "",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from backend.describe.embedding import ClipVectors, embed_study
 from backend.describe.heard import Hearing
 from backend.describe.judging import Judge
 from backend.describe.naming_run import Prompts, name_features
+from backend.describe.result import Result
 from backend.describe.scores.monosemanticity import monosemanticity
 from backend.errors import ArdError, Stopped
 from backend.jobs.job import Job
@@ -36,21 +37,6 @@ from backend.study.settings import Settings
 
 STAGE = "describe"
 INCOMPLETE = "incomplete-"
-
-
-class Wanted(Protocol):
-    """What the stage hands over about one file to be made."""
-
-    id: str
-    settings: dict[str, Any]
-    inputs: dict[str, Any]
-    fingerprint: str
-
-    @property
-    def kind(self) -> str: ...
-
-    @property
-    def name(self) -> str: ...
 
 
 class Work:
@@ -71,7 +57,7 @@ class Work:
 
     # scores
 
-    def score(self, wanted: Wanted) -> None:
+    def score(self, wanted: Result) -> None:
         """Make and publish one scores file."""
         began = time.monotonic()
         with RetrievalFile(self.study.retrieval(wanted.id)) as file:
@@ -106,7 +92,7 @@ class Work:
 
     # concepts
 
-    def describe(self, wanted: Wanted) -> None:
+    def describe(self, wanted: Result) -> None:
         """Caption, name and judge the best-ranked features, and publish what could be had."""
         began = time.monotonic()
         with RetrievalFile(self.study.retrieval(wanted.id)) as file:
@@ -128,7 +114,7 @@ class Work:
             self._failures.append(failure)
 
     def _judge(
-        self, wanted: Wanted, found: list[Concept], file: RetrievalFile, scores: ScoresFile
+        self, wanted: Result, found: list[Concept], file: RetrievalFile, scores: ScoresFile
     ) -> tuple[list[Concept], dict[str, Any]]:
         if self.settings.names.detection == "none":
             return found, {}
@@ -140,7 +126,7 @@ class Work:
         return judge.judge(found, file, vectors)
 
     def _name(
-        self, wanted: Wanted, file: RetrievalFile, ranked: npt.NDArray[np.int64]
+        self, wanted: Result, file: RetrievalFile, ranked: npt.NDArray[np.int64]
     ) -> tuple[list[Concept], ArdError | None]:
         """Concepts without detection, and what stopped the captioner or the namer on the way."""
         p = int(file.settings["p"])
@@ -174,7 +160,7 @@ class Work:
         return found
 
     def _publish(
-        self, wanted: Wanted, path: Path, figures: Mapping[str, Any], seconds: float, *, complete: bool = True
+        self, wanted: Result, path: Path, figures: Mapping[str, Any], seconds: float, *, complete: bool = True
     ) -> None:
         """Manifest, then `current.json`, then older files of the kind go.
 

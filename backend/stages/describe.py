@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from backend.describe.prompts import read_prompt
+from backend.describe.result import Result
 from backend.describe.sources import captioner_source, embedder_source, namer_source
 from backend.extract.recipe import clip_list
 from backend.jobs.job import Job
 from backend.stages import retrieve
 from backend.stages.base import Product
-from backend.study.atomic import read_json
 from backend.study.fingerprint import fingerprint
 from backend.study.folder import Study
-from backend.study.manifest import is_current, read_manifest
+from backend.study.manifest import read_manifest
 from backend.study.settings import Settings, plain
 
 STAGE = "describe"
@@ -41,30 +40,6 @@ class Description:
     id: str
     scores: Result
     concepts: Result | None
-
-
-@dataclass(frozen=True)
-class Result:
-    """One file that is asked for: settings and inputs for its manifest, and their hash ("" while one is missing)."""
-
-    kind: str
-    id: str
-    settings: dict[str, Any]
-    inputs: dict[str, Any]
-    fingerprint: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.kind}-{self.fingerprint or 'none'}"
-
-    def manifest(self, study: Study) -> Path:
-        """The manifest that `current.json` names, else the one that would be written."""
-        folder = study.features(self.id)
-        current = read_json(folder / "current.json") if (folder / "current.json").exists() else {}
-        return folder / (f"{Path(current[self.kind]).stem}.json" if self.kind in current else f"{self.name}.json")
-
-    def is_current(self, study: Study) -> bool:
-        return bool(self.fingerprint) and is_current(self.manifest(study), self.fingerprint)
 
 
 def descriptions(study: Study, settings: Settings) -> list[Description]:

@@ -110,7 +110,7 @@ def test_captions_are_those_of_the_most_representative_clips(finished: Study) ->
     with RetrievalFile(finished.retrieval(SAE)) as file:
         for one in concepts[:5]:
             assert [c.clip for c in one.captions] == file.most_clips(4)[one.feature].tolist()
-            assert all(table.labels(c.clip)["label"] in c.text for c in one.captions)
+            assert all(table.labels(c.clip)["folder"] in c.text for c in one.captions)
 
 
 def test_feature_with_fewer_than_p_active_clips_has_no_score_and_no_concept(finished: Study) -> None:

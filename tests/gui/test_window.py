@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from ard_gui.main_window import MainWindow
 from backend.store.clips import ClipTable
+from backend.store.concepts import ConceptsFile
 from backend.store.retrieval import RetrievalFile
 from backend.study.folder import Study
 from builders.tiny_study import finished_study
@@ -60,7 +61,19 @@ def test_opening_a_study_shows_every_feature_and_the_first_page(window: MainWind
     opened(window, study)
     with RetrievalFile(study.retrieval(study.feature_ids()[0])) as file:
         assert window.model.rowCount() == file.features
-    assert window.page.title.text() == "Feature 0"
+    assert window.page.title.text().startswith("Feature 0")
+
+
+def test_page_names_the_concept_and_says_where_the_name_came_from(window: MainWindow, study: Study) -> None:
+    opened(window, study)
+    path = study.concepts(study.feature_ids()[0])
+    assert path is not None
+    named = next(one for one in ConceptsFile(path).concepts if one.name)
+    window.choose_feature(named.feature)
+    until(lambda: window.page.feature == named.feature)
+    assert window.page.title.text() == f"Feature {named.feature}: {named.name} (consensus)"
+    assert "consensus of captions, no LLM" in window.page.concept.text()
+    assert named.captions[0].text in window.page.most.tree.topLevelItem(0).toolTip(2)
 
 
 def test_page_lists_the_clips_of_the_retrieval_file_in_order(window: MainWindow, study: Study) -> None:

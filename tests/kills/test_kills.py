@@ -20,7 +20,7 @@ from safetensors.numpy import load_file
 from builders.tiny_models import tiny_whisper
 from builders.tiny_study import recordings
 
-STAGES = ("extract", "train", "retrieve")
+STAGES = ("extract", "train", "retrieve", "describe")
 CHANGES = (
     "extract.shard_tokens=512",
     "train.steps=600",
