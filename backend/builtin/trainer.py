@@ -57,7 +57,7 @@ class TrainSettings:
     matmul : "auto", "float32" or "bfloat16"
         Precision inside large products; auto takes bfloat16 where the device has instructions for it.
     validate_every : int
-        Steps; every validation is followed by a checkpoint, and the weights of the best one are the result.
+        Steps; every validation is followed by a checkpoint.
     patience : int
         Validations without a new best one after which training ends; 0 to train to the last step.
     seed : int
@@ -65,7 +65,7 @@ class TrainSettings:
         As `model.device` of a study.
     """
 
-    minutes: float = 26.0
+    minutes: float = 40.0
     steps: int | None = None
     most_epochs: float | None = None
     batch: int = 32
@@ -157,7 +157,8 @@ class Trainer:
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Packed]) -> dict[str, float]:
-        """`loss` and `token_accuracy` of an answer token, `answer_accuracy` of a whole answer given its beginning."""
+        """`loss` and `token_accuracy` of an answer token, `answer_accuracy` of a whole answer given its beginning, and
+        the number of `answers`."""
         loss, tokens, right, answers, whole = 0.0, 0, 0, 0, 0
         for batch in batches:
             with self._precision():
@@ -169,6 +170,7 @@ class Trainer:
             "loss": loss / max(1, tokens),
             "token_accuracy": right / max(1, tokens),
             "answer_accuracy": whole / max(1, answers),
+            "answers": answers,
         }
 
     def weights(self) -> dict[str, Tensor]:
