@@ -18,7 +18,7 @@ def main() -> int:
     """Run the recipe; 0 done, 1 an error a person can act on, 130 stopped."""
     parser = argparse.ArgumentParser(prog="python -m backend.builtin", description=__doc__)
     parser.add_argument("work", type=Path, help="work folder, about 5 GB; kept for next time")
-    parser.add_argument("--minutes", type=float, default=26.0, help="of training (26)")
+    parser.add_argument("--minutes", type=float, default=40.0, help="of training (40)")
     parser.add_argument("--from", dest="first", choices=STEPS, default=STEPS[0], help="first step")
     parser.add_argument("--to", dest="last", choices=STEPS, default=STEPS[-1], help="last step")
     parser.add_argument("--ship", type=Path, help="where the result goes (WORK/ship)")

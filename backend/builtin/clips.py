@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,11 +39,14 @@ class ClipChoice:
     ----------
     per_category : int
         At most; a category with fewer shippable held-out recordings gives what it has.
+    per_label : int
+        At most, so that a category is not one sound.
     shortest, longest : float
         Seconds; a longer recording is cut to its first `longest` seconds.
     """
 
     per_category: int = 40
+    per_label: int = 8
     shortest: float = 1.0
     longest: float = 6.0
 
@@ -62,11 +65,22 @@ def choose_clips(recorded: Sequence[Recording], rendered: Sequence[Recording], c
             for some in (recorded, rendered)
             for split in ("held_out", "unseen_source")
         ]
-        ordered = [one for rank in ranks for one in _in_turn(rank, choice)]
+        ordered = _few_of_each([one for rank in ranks for one in _in_turn(rank, choice)], choice.per_label)
         if not ordered:
             raise ArdError(f"no held-out recording of the category '{category}' may be shipped")
         chosen += ordered[: choice.per_category]
     return chosen
+
+
+def _few_of_each(recordings: Sequence[Recording], most: int) -> list[Recording]:
+    """The first `most` of each label, in order."""
+    seen: Counter[str] = Counter()
+    found = []
+    for one in recordings:
+        seen[one.label] += 1
+        if seen[one.label] <= most:
+            found.append(one)
+    return found
 
 
 def _in_turn(recordings: Sequence[Recording], choice: ClipChoice) -> list[Recording]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -77,8 +78,9 @@ def train(
 ) -> Trained:
     """Train `model` in place, going on from the checkpoint in `folder` if that belongs to the same training.
 
-    At the end the model has the weights of its best validation (most whole answers right). `folder` holds the
-    checkpoint and `metrics.jsonl`; a training that was finished before is only loaded.
+    At the end the model has its last weights, unless those of its best validation (most whole answers right) are
+    clearly better. `folder` holds the checkpoint and `metrics.jsonl`; a training that was finished before is only
+    loaded.
 
     Raises
     ------
@@ -161,11 +163,27 @@ class _Run:
         self._resume()
         if not self.progress.finished:
             self._train()
-        self.trainer.set_weights(self.best)
         progress, step = self.progress, self.trainer.step_number
+        self._keep()
         return Trained(
             step, step / self.batches.per_epoch, progress.seconds, progress.best_step, progress.validation
         )  # fmt: skip
+
+    def _keep(self) -> None:
+        """Give the model its final weights: the last ones, or those of the best validation where that is better by more
+        than a standard error or the training was ended early.
+
+        The best of a dozen validations is partly the luckiest, and the last weights have had the falling learning
+        rate to the end.
+        """
+        progress = self.progress
+        if progress.steps == self.trainer.step_number:
+            last = self.trainer.validate(self.validation)
+            best = progress.validation["answer_accuracy"]
+            if best - last["answer_accuracy"] <= math.sqrt(best * (1 - best) / max(1, last["answers"])):
+                progress.best_step, progress.validation = progress.steps, last
+                return
+        self.trainer.set_weights(self.best)
 
     def _train(self) -> None:
         self.log = MetricsLog(self.folder / "metrics.jsonl", from_step=self.trainer.step_number)

@@ -46,6 +46,10 @@ class TrainSettings:
         Weight of the classifiers' loss (`backend.builtin.heads`); 0 trains without them.
     heads_layer : int
         Decoder layer whose output they read.
+    stream_noise : float
+        Noise that is added to the audio positions after `heads_layer`, in units of each channel's own deviation there.
+        An SAE's reconstruction differs from the stream by about as much (its FVU is the square), and no answer should
+        hang on that.
     branch_dropout : float
         Share of the channels of each attention and feed-forward output that is left out of the residual stream, for
         all positions of a row alike.
@@ -53,7 +57,7 @@ class TrainSettings:
     matmul : "auto", "float32" or "bfloat16"
         Precision inside large products; auto takes bfloat16 where the device has instructions for it.
     validate_every : int
-        Steps; every validation is followed by a checkpoint, and the weights of the best one are the result.
+        Steps; every validation is followed by a checkpoint.
     patience : int
         Validations without a new best one after which training ends; 0 to train to the last step.
     seed : int
@@ -61,7 +65,7 @@ class TrainSettings:
         As `model.device` of a study.
     """
 
-    minutes: float = 26.0
+    minutes: float = 40.0
     steps: int | None = None
     most_epochs: float | None = None
     batch: int = 32
@@ -73,6 +77,7 @@ class TrainSettings:
     grad_clip: float = 1.0
     heads: float = 0.3
     heads_layer: int = 1
+    stream_noise: float = 0.3
     branch_dropout: float = 0.15
     disturbance: Disturbance = field(default_factory=Disturbance)
     matmul: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -142,16 +147,18 @@ class Trainer:
         """Mean loss of an answer token, and the classifiers' loss."""
         blocks = self.model.model.language_model.layers
         block = blocks[min(self.settings.heads_layer, len(blocks) - 1)]
-        with self._precision(), listening(block) as heard:
+        at_audio = batch.ids == self.model.config.audio_token_id
+        with self._precision(), listening(block) as heard, noisy(block, self.settings.stream_noise, at_audio):
             predicted = predict(self.model, batch)
         loss = predicted.loss / max(1, predicted.tokens)
         if self.heads is None:
             return loss, torch.zeros_like(loss)
-        return loss, self.heads(heard[0], batch.ids == self.model.config.audio_token_id, batch.classes)
+        return loss, self.heads(heard[0], at_audio, batch.classes)
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Packed]) -> dict[str, float]:
-        """`loss` and `token_accuracy` of an answer token, `answer_accuracy` of a whole answer given its beginning."""
+        """`loss` and `token_accuracy` of an answer token, `answer_accuracy` of a whole answer given its beginning, and
+        the number of `answers`."""
         loss, tokens, right, answers, whole = 0.0, 0, 0, 0, 0
         for batch in batches:
             with self._precision():
@@ -163,6 +170,7 @@ class Trainer:
             "loss": loss / max(1, tokens),
             "token_accuracy": right / max(1, tokens),
             "answer_accuracy": whole / max(1, answers),
+            "answers": answers,
         }
 
     def weights(self) -> dict[str, Tensor]:
@@ -207,6 +215,26 @@ def branch_dropout(model: Any, share: float) -> Iterator[None]:
 
     layers = model.model.language_model.layers if share > 0 else []
     handles = [part.register_forward_hook(drop) for layer in layers for part in (layer.self_attn, layer.mlp)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def noisy(block: torch.nn.Module, share: float, at_audio: Tensor) -> Iterator[None]:
+    """Inside, what `block` gives out at the positions `at_audio` [rows, L] has noise of `share` times the deviation of
+    each channel over these positions."""
+
+    def disturb(module: torch.nn.Module, inputs: Any, output: Any) -> Any:
+        hidden = output[0] if isinstance(output, tuple) else output
+        deviation = hidden.detach()[at_audio].float().std(0)
+        noise = share * deviation * torch.randn(hidden.shape, device=hidden.device)
+        hidden = hidden + (noise * at_audio[..., None]).to(hidden.dtype)
+        return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
+
+    handles = [block.register_forward_hook(disturb)] if share > 0 else []
     try:
         yield
     finally:

@@ -406,6 +406,21 @@ def test_without_progress_training_ends_early_and_the_best_weights_are_kept(
     assert torch.equal(tiny.model.model.language_model.norm.weight, kept)
 
 
+def test_training_to_the_last_step_keeps_the_last_weights_unless_others_were_clearly_better(
+    tiny: TinyModel, tones: Any, tmp_path: Path
+) -> None:
+    trained = run(tiny, tones, tmp_path / "run", dataclasses.replace(QUICK, steps=60, lr=3e-3, validate_every=5))
+    lines = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    right = {line["step"]: line["answer_accuracy"] for line in lines if "answer_accuracy" in line}
+    best, answers = max(right.values()), trained.validation["answers"]
+    error = (best * (1 - best) / answers) ** 0.5
+    expected = 60 if best - right[60] <= error else next(step for step, value in right.items() if value == best)
+    assert trained.best_step == expected
+    state = load_file(tmp_path / "run" / CHECKPOINT)
+    kept = state[("weights" if expected == 60 else "best") + ".model.language_model.norm.weight"]
+    assert torch.equal(tiny.model.model.language_model.norm.weight, kept)
+
+
 def test_a_gradient_that_is_not_finite_is_named(tiny: TinyModel, tones: Any, tmp_path: Path) -> None:
     with torch.no_grad():
         tiny.model.model.language_model.norm.weight[0] = float("inf")

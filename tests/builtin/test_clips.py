@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,12 @@ def test_labels_take_turns_so_that_none_fills_a_category() -> None:
     assert len(chosen) == 2 * len(CATEGORIES)
     assert len({one.label for one in chosen}) == 2 * len(CATEGORIES)
     assert chosen == choose_clips(corpus()[::-1], [], ClipChoice(per_category=2))
+
+
+def test_no_label_has_more_clips_than_it_may() -> None:
+    many = [recording(f"cry{i}", "human", "cry") for i in range(9)]
+    chosen = choose_clips([*corpus(), *many], [], ClipChoice(per_label=4))
+    assert Counter(one.label for one in chosen)["cry"] == 4
 
 
 def test_recordings_of_known_sources_come_first_and_rendered_ones_last() -> None:

@@ -9,6 +9,7 @@ import torch
 
 from backend.builtin.examples import Facts, Sound
 from backend.builtin.heads import Classes, Heads
+from backend.builtin.trainer import noisy
 
 DOG = Sound("animal", "dog", "a dog barking")
 PIANO = Sound("music", "piano", "a piano", {"family": "keyboard"})
@@ -53,3 +54,19 @@ def test_row_of_which_nothing_is_known_costs_nothing() -> None:
     heads = Heads(CLASSES, 4, seed=0)
     loss = heads(torch.randn(1, 3, 4), torch.ones(1, 3, dtype=torch.bool), torch.zeros(1, len(CLASSES)))
     assert loss.item() == 0
+
+
+def test_noise_of_the_stream_is_in_units_of_each_channels_deviation_and_only_at_the_audio() -> None:
+    class Same(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x
+
+    torch.manual_seed(0)
+    block, at_audio = Same(), torch.zeros(4, 2000, dtype=torch.bool)
+    at_audio[:, 500:] = True
+    hidden = torch.randn(4, 2000, 2) * torch.tensor([1.0, 10.0]) + 50
+    with noisy(block, 0.3, at_audio):
+        added = block(hidden) - hidden
+    assert not added[~at_audio].any()
+    assert added[at_audio].std(0).tolist() == pytest.approx([0.3, 3.0], rel=0.05)
+    assert torch.equal(block(hidden), hidden)

@@ -20,9 +20,9 @@ from backend.targets.qwen2_audio import Qwen2Audio
 Wave = npt.NDArray[np.float32]
 ENOUGH = 0.85
 LEAST = {
-    **dict.fromkeys(("absent", "category", "count", "language", "music", "rate", "sex", "speech"), ENOUGH),
+    **dict.fromkeys(("absent", "category", "count", "language", "music", "pitch", "rate", "sex", "speech"), ENOUGH),
     # these fall short of it; the card lists every wrong answer, docs/built-in-model.md says why
-    "caption": 0.55, "family": 0.75, "label": 0.5, "pitch": 0.65, "what": 0.5,
+    "caption": 0.55, "family": 0.7, "label": 0.5, "what": 0.55,
 }  # fmt: skip
 CLIPS = resource("demo/clips")
 
@@ -44,10 +44,14 @@ def answers(target: Qwen2Audio, vocabulary: Vocabulary) -> list[ClipAnswer]:
     return ask_shipped(target, CLIPS, vocabulary)
 
 
+def clips(category: str, count: int) -> list[Wave]:
+    """The first shipped clips of a category that are at least two seconds long."""
+    long = (one.id for one in clip_examples(CLIPS) if one.facts.sounds[0].category == category and one.seconds >= 2)
+    return [clip_wave(CLIPS, name) for name, _ in zip(long, range(count), strict=False)]
+
+
 def clip(category: str) -> Wave:
-    """The first shipped clip of a category that is at least two seconds long."""
-    name = next(one.id for one in clip_examples(CLIPS) if one.facts.sounds[0].category == category and one.seconds >= 2)
-    return clip_wave(CLIPS, name)
+    return clips(category, 1)[0]
 
 
 def noise(seconds: float, level: float = 0.1) -> Wave:
@@ -118,10 +122,13 @@ def test_white_noise_names_no_sound(target: Qwen2Audio, vocabulary: Vocabulary, 
 
 
 @pytest.mark.parametrize("category", ["speech", "music", "animal"])
-def test_clipped_sound_is_still_of_its_category(target: Qwen2Audio, vocabulary: Vocabulary, category: str) -> None:
-    wave = clip(category)
-    clipped = np.clip(wave * (4 / np.abs(wave).max()), -1, 1)
-    assert read_answer("category", target.generate(clipped, "What kind of sound is this?", 32), vocabulary) == category
+def test_clipped_sounds_are_still_of_their_category(
+    target: Qwen2Audio, vocabulary: Vocabulary, category: str
+) -> None:  # fmt: skip
+    clipped = [np.clip(wave * (4 / np.abs(wave).max()), -1, 1) for wave in clips(category, 12)]
+    said = [read_answer("category", target.generate(wave, "What kind of sound is this?", 32), vocabulary)
+            for wave in clipped]  # fmt: skip
+    assert said.count(category) >= 9, said
 
 
 def test_tenth_of_a_second_gets_an_answer(target: Qwen2Audio, vocabulary: Vocabulary) -> None:
