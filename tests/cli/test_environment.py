@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -34,17 +35,38 @@ def test_doctor_runs_in_a_process_anywhere(tmp_path: Path) -> None:
     assert {"python", "packages", "resources", "torch", "decoding", "playback", "window"} <= set(found)
     assert found["torch"]["state"] in ("ok", "warning")
     assert "folder" in found["data sets"]["text"]
+    assert {"embedder mini", "embedder clap", "embedder laion-clap", "embedder msclap"} <= set(found)
     assert all(one["todo"] for one in found.values() if one["state"] != "ok")
 
 
 def test_doctor_names_what_a_study_lacks(finished: Study, copied: Study) -> None:
     assert {c.name: c.state for c in examine_study(finished.root)} == {
-        "study": "ok", "model": "ok", "sound": "ok", "disk (study)": "ok",
+        "study": "ok", "model": "ok", "sound": "ok", "embedder": "ok", "disk (study)": "ok",
     }  # fmt: skip
     text = copied.toml.read_text().replace(str(finished.root.parent), str(finished.root.parent / "gone"))
     copied.toml.write_text(text)
     found = {c.name: c for c in examine_study(copied.root)}
     assert (found["model"].state, found["sound"].state) == ("problem", "problem")
+
+
+def test_doctor_names_what_the_embedder_of_a_study_lacks(
+    copied: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARD_HOME", str(tmp_path / "home"))
+
+    def found(**values: str) -> tuple[str, str]:
+        text = copied.toml.read_text()
+        for key, value in values.items():
+            text = re.sub(rf'(?m)^{key} = ".*?"(?=\s|$)', f'{key} = "{value}"', text)
+        copied.toml.write_text(text)
+        (check,) = [c for c in examine_study(copied.root) if c.name == "embedder"]
+        return check.state, check.text + check.todo
+
+    assert found() == ("ok", "mini")
+    state, text = found(embedder="msclap")
+    assert (state, "ard setup msclap" in text) == ("problem", True)
+    state, text = found(embedder="clip")
+    assert (state, "mini" in text) == ("problem", True)
 
 
 def test_doctor_names_the_missing_weights(finished: Study, copied: Study, tmp_path: Path) -> None:
