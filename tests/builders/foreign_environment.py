@@ -15,7 +15,8 @@ from pathlib import Path
 
 import torch
 
-from backend.describe.embedders.environments import MARKER, environment
+from backend.describe.embedders.environments import MARKER, RECIPES, environment
+from backend.study.fingerprint import fingerprint
 
 LAION = '''
 """Stands in for laion_clap: vectors of 4 from a window's mean and level, times the checkpoint's scale."""
@@ -99,5 +100,8 @@ def stand_in_environment(name: str, folder: Path, *, before: str = "") -> Path:
     site = place.folder / "lib" / version / "site-packages"
     paths = [packages, Path(torch.__file__).parents[1], Path(sysconfig.get_paths()["purelib"])]
     (site / "stand-in.pth").write_text("".join(f"{path}\n" for path in paths))
-    (place.folder / MARKER).write_text(json.dumps({"requirements": "", "python": version, "versions": {}}))
+    wanted = fingerprint(RECIPES[name].requirements.read_text(encoding="utf-8"))
+    (place.folder / MARKER).write_text(
+        json.dumps({"requirements": wanted, "python": version, "versions": {module: "1.0"}})
+    )
     return place.folder

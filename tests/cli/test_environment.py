@@ -15,10 +15,11 @@ import pytest
 import backend
 from backend.demo.report import list_purity
 from backend.demo.study import shipped_id, shipped_layer
-from backend.doctor.checks import examine_study, probe
+from backend.doctor.checks import examine, examine_study, probe
 from backend.retrieval.purity import column, label_codes
 from backend.store.clips import ClipTable
 from backend.study.folder import Study
+from builders.foreign_environment import stand_in_environment
 from builders.tiny_models import without_file
 
 Ard = Callable[..., tuple[int, str, str]]
@@ -67,6 +68,27 @@ def test_doctor_names_what_the_embedder_of_a_study_lacks(
     assert (state, "ard setup msclap" in text) == ("problem", True)
     state, text = found(embedder="clip")
     assert (state, "mini" in text) == ("problem", True)
+
+
+def test_setup_says_where_and_checks_what_is_there(ard: Ard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a stand-in for the package, because the real one needs a model hub to be imported."""
+    monkeypatch.setenv("ARD_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "home" / "environments" / "msclap"
+    assert ard("setup", "msclap", "--where") == (0, f"{folder}\n", "")
+    assert not folder.exists()
+    stand_in_environment("msclap", tmp_path / "stand-in")
+    status, out, err = ard("setup", "msclap")
+    assert (status, 'embed.embedder = "msclap"' in out, err) == (0, True, "")
+    assert any(c.text == f"{folder}: msclap 1.0" for c in examine() if c.name == "embedder msclap")
+    (tmp_path / "stand-in" / "packages" / "msclap.py").write_text("raise OSError('the hub is not there')")
+    status, out, err = ard("setup", "msclap", "--json")
+    assert (status, json.loads(out)["import_error"]) == (1, "OSError: the hub is not there")
+    assert "cannot be imported yet: OSError: the hub is not there" in err
+
+
+def test_setup_of_something_else_names_what_can_be_set_up(ard: Ard) -> None:
+    status, _, err = ard("setup", "clap")
+    assert (status, "laion-clap, msclap" in err) == (1, True)
 
 
 def test_doctor_names_the_missing_weights(finished: Study, copied: Study, tmp_path: Path) -> None:
