@@ -129,4 +129,5 @@ def _line(one: Concept, m: float, spread: float, labels: list[str]) -> str:
     name = one.name or f"({one.status})"
     if len(name) > NAME_WIDTH:
         name = name[: NAME_WIDTH - 1] + "…"
-    return f"{one.feature:>7} {m:>6.2f} {spread:>6.2f} {score:>6}  {name:<{NAME_WIDTH}}  {', '.join(labels)}"
+    shown = ", ".join(f"{count} × {label}" for label, count in Counter(labels).most_common())
+    return f"{one.feature:>7} {m:>6.2f} {spread:>6.2f} {score:>6}  {name:<{NAME_WIDTH}}  {shown}"

@@ -11,6 +11,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -131,9 +132,10 @@ def read_checkpoint(source: Path) -> dict[str, Tensor]:
 
 def _numpy_scalar() -> list[Any]:
     """What a pickled float64 or int64 of NumPy needs, under the names of NumPy 1 and 2; none of it runs code."""
-    multiarray = getattr(np, "_core").multiarray  # noqa: B009  (private, as the pickles name it)
+    scalar = import_module("numpy._core.multiarray").scalar
     kinds = [type(np.dtype(one)) for one in (np.float64, np.float32, np.int64)]
-    return [np.dtype, *kinds, (multiarray.scalar, "numpy.core.multiarray.scalar"), multiarray.scalar]
+    names = [(scalar, f"numpy.{one}.multiarray.scalar") for one in ("core", "_core")]
+    return [np.dtype, *kinds, *names]
 
 
 def clap_config(state: State) -> Any:

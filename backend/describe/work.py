@@ -74,7 +74,7 @@ class Work:
             "" if figures["max"] is None else f", best {figures['max']:.2f} (random clips {figures['control_max']:.2f})"
         )
         self.job.message(f"{wanted.id}: {figures['valid']} of {figures['features']} features scored{best}")
-        if figures["without_pair_pass"]:
+        if figures["without_pair_pass"] and not file.raw:
             self.job.message(f"{wanted.id}: {figures['without_pair_pass']}", level="warning")
 
     def _clip_vectors(self, source: Mapping[str, Any], file: RetrievalFile) -> ClipVectors:

@@ -54,6 +54,7 @@ def examine(study: Path | None = None) -> Iterator[Check]:
     yield _qt()
     yield _disk(Path(tempfile.gettempdir()), "disk (temporary files)")
     yield from _registries()
+    yield from _embedders()
     if study is not None:
         yield from examine_study(study)
 
@@ -77,6 +78,7 @@ def examine_study(folder: Path) -> Iterator[Check]:
             yield Check("sound", "ok", str(path))
         else:
             yield Check("sound", "problem", f"{path} is not there", "Mount it, or correct its path in study.toml.")
+    yield _embedder(settings.embed)
     yield _disk(study.root, "disk (study)")
     if not os.access(study.root, os.W_OK):
         yield Check("study folder", "warning", "cannot be written to", "It can be browsed; to compute, copy it.")
@@ -189,6 +191,41 @@ def _registries() -> Iterator[Check]:
             yield Check(name, "ok", ", ".join(thing() if callable(thing) else thing))
         except ImportError as error:
             yield Check(name, "problem", str(error), "Install the missing package.")
+
+
+def _embedders() -> Iterator[Check]:
+    """What each embedder lacks. The optional ones are no warning: only a study that names one needs it."""
+    from backend.describe.embedders.environments import RECIPES, environment
+
+    try:
+        folder = resource("demo/embedder/embedder.safetensors").parent
+        yield Check("embedder mini", "ok", f"built in: {folder}")
+    except ArdError as error:
+        yield Check("embedder mini", "problem", error.what, error.todo or "")
+    yield Check("embedder clap", "ok", "embed.model is a folder or a hub id; LAION's .pt files: ard import-clap")
+    for name in RECIPES:
+        made = environment(name).made()
+        text = f"not set up; a study that names it needs: ard setup {name}"
+        if made is not None:
+            versions = ", ".join(f"{package} {found}" for package, found in made["versions"].items())
+            text = f"{environment(name).folder}: {versions}"
+        yield Check(f"embedder {name}", "ok", text)
+
+
+def _embedder(section: Any) -> Check:
+    """The embedder a study names."""
+    from backend.describe.embedders.base import EMBEDDERS
+    from backend.describe.embedders.environments import RECIPES, environment
+
+    name, model = section.embedder, section.model
+    if name not in set(EMBEDDERS):
+        todo = f"Set embed.embedder in study.toml to one of: {', '.join(EMBEDDERS)}."
+        return Check("embedder", "problem", f"there is no embedder '{name}'", todo)
+    if name in RECIPES and environment(name).made() is None:
+        return Check("embedder", "problem", f"{name} has no environment yet", f"Run: ard setup {name}")
+    if model.startswith((".", "/", "~")) and not Path(model).expanduser().exists():
+        return Check("embedder", "problem", f"{model} is not there", "Correct embed.model in study.toml.")
+    return Check("embedder", "ok", f"{name} {model}".strip())
 
 
 def _model(section: Any) -> Check:

@@ -26,6 +26,9 @@ none; too long: no short name could be had, the description stands; not named: c
 """
 
 
+NAMED = ("ok", "too long")
+
+
 @dataclass(frozen=True)
 class ClipCaption:
     """One of the captions a name was made from.
@@ -99,8 +102,11 @@ class Concept:
 
     @property
     def name(self) -> str:
-        """What the concept is shown and judged as: the short name if there is one, else the description (A-34)."""
-        return self.short_name or self.description
+        """What the concept is shown and judged as: the short name if there is one, else the description (A-34).
+
+        "" where the namer found nothing in common, refused or said nothing: what it said then is no name.
+        """
+        return self.short_name or self.description if self.status in NAMED else ""
 
 
 class ConceptsFile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,10 +15,11 @@ import pytest
 import backend
 from backend.demo.report import list_purity
 from backend.demo.study import shipped_id, shipped_layer
-from backend.doctor.checks import examine_study, probe
+from backend.doctor.checks import examine, examine_study, probe
 from backend.retrieval.purity import column, label_codes
 from backend.store.clips import ClipTable
 from backend.study.folder import Study
+from builders.foreign_environment import stand_in_environment
 from builders.tiny_models import without_file
 
 Ard = Callable[..., tuple[int, str, str]]
@@ -34,17 +36,59 @@ def test_doctor_runs_in_a_process_anywhere(tmp_path: Path) -> None:
     assert {"python", "packages", "resources", "torch", "decoding", "playback", "window"} <= set(found)
     assert found["torch"]["state"] in ("ok", "warning")
     assert "folder" in found["data sets"]["text"]
+    assert {"embedder mini", "embedder clap", "embedder laion-clap", "embedder msclap"} <= set(found)
     assert all(one["todo"] for one in found.values() if one["state"] != "ok")
 
 
 def test_doctor_names_what_a_study_lacks(finished: Study, copied: Study) -> None:
     assert {c.name: c.state for c in examine_study(finished.root)} == {
-        "study": "ok", "model": "ok", "sound": "ok", "disk (study)": "ok",
+        "study": "ok", "model": "ok", "sound": "ok", "embedder": "ok", "disk (study)": "ok",
     }  # fmt: skip
     text = copied.toml.read_text().replace(str(finished.root.parent), str(finished.root.parent / "gone"))
     copied.toml.write_text(text)
     found = {c.name: c for c in examine_study(copied.root)}
     assert (found["model"].state, found["sound"].state) == ("problem", "problem")
+
+
+def test_doctor_names_what_the_embedder_of_a_study_lacks(
+    copied: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARD_HOME", str(tmp_path / "home"))
+
+    def found(**values: str) -> tuple[str, str]:
+        text = copied.toml.read_text()
+        for key, value in values.items():
+            text = re.sub(rf'(?m)^{key} = ".*?"(?=\s|$)', f'{key} = "{value}"', text)
+        copied.toml.write_text(text)
+        (check,) = [c for c in examine_study(copied.root) if c.name == "embedder"]
+        return check.state, check.text + check.todo
+
+    assert found() == ("ok", "mini")
+    state, text = found(embedder="msclap")
+    assert (state, "ard setup msclap" in text) == ("problem", True)
+    state, text = found(embedder="clip")
+    assert (state, "mini" in text) == ("problem", True)
+
+
+def test_setup_says_where_and_checks_what_is_there(ard: Ard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a stand-in for the package, because the real one needs a model hub to be imported."""
+    monkeypatch.setenv("ARD_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "home" / "environments" / "msclap"
+    assert ard("setup", "msclap", "--where") == (0, f"{folder}\n", "")
+    assert not folder.exists()
+    stand_in_environment("msclap", tmp_path / "stand-in")
+    status, out, err = ard("setup", "msclap")
+    assert (status, 'embed.embedder = "msclap"' in out, err) == (0, True, "")
+    assert any(c.text == f"{folder}: msclap 1.0" for c in examine() if c.name == "embedder msclap")
+    (tmp_path / "stand-in" / "packages" / "msclap.py").write_text("raise OSError('the hub is not there')")
+    status, out, err = ard("setup", "msclap", "--json")
+    assert (status, json.loads(out)["import_error"]) == (1, "OSError: the hub is not there")
+    assert "cannot be imported yet: OSError: the hub is not there" in err
+
+
+def test_setup_of_something_else_names_what_can_be_set_up(ard: Ard) -> None:
+    status, _, err = ard("setup", "clap")
+    assert (status, "laion-clap, msclap" in err) == (1, True)
 
 
 def test_doctor_names_the_missing_weights(finished: Study, copied: Study, tmp_path: Path) -> None:

@@ -1,0 +1,22 @@
+"""Where ARD keeps what belongs to the user and to no study."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+VARIABLE = "ARD_HOME"
+
+
+def user_data(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
+    """The user's data directory for ARD, which need not exist: $ARD_HOME, or the system's usual place."""
+    if environment.get(VARIABLE):
+        return Path(environment[VARIABLE]).expanduser().absolute()
+    home = Path.home()
+    if platform == "win32":
+        return Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local") / "ard"
+    if platform == "darwin":
+        return home / "Library" / "Application Support" / "ard"
+    return Path(environment.get("XDG_DATA_HOME") or home / ".local" / "share") / "ard"
