@@ -1,7 +1,8 @@
-"""Commands about what the features were called: concepts."""
+"""Commands about scores and names: concepts, score-histogram."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -43,6 +44,24 @@ def concepts(
           ("rank", "feature", "name", "status", "m", "± re-draws", "detection", "support", "labels of H"),
           (_row(one, chosen.namer) for one in records))  # fmt: skip
     _closing_words(chosen.namer, len(found) - len(rows))
+
+
+def score_histogram(
+    out: Annotated[Path, typer.Option("--out", help="SVG file to write.")],
+    study: StudyArgument = HERE,
+    sae: SaeOption = "",
+) -> None:
+    """Draw the monosemanticity of all features beside that of random clips in their place."""
+    from backend.export.score_histogram import write_score_histogram
+    from backend.store.features import choose, description
+
+    place = open_study(study)
+    sae_id = choose(place, sae)
+    scores, _ = description(place, sae_id)
+    if scores is None:
+        raise ArdError(f"the features of {sae_id} are not scored yet", path=place.root, todo="Run: ard describe")
+    found = write_score_histogram(scores, sae_id, out)
+    typer.echo(f"{out}: {int(found.features.sum())} features", err=True)
 
 
 def known_features(columns: dict[str, Any]) -> Any:
@@ -103,4 +122,4 @@ def _closing_words(namer: str, more: int) -> None:
         typer.echo(f"… and {more} more (--limit 0 shows all)")
 
 
-COMMANDS = (concepts,)
+COMMANDS = (concepts, score_histogram)

@@ -118,7 +118,7 @@ def _lines(path: Path) -> list[tuple[str, str]]:
         with open(path, "r+b") as handle:
             handle.truncate(len(whole))
     try:
-        found = [json.loads(line) for line in whole.decode("utf-8").splitlines()]
+        found = [json.loads(line) for line in whole.split(b"\n") if line]
         return [(str(one["key"]), str(one["text"])) for one in found]
     except (ValueError, KeyError, TypeError) as error:
         raise ArdError(

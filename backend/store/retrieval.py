@@ -242,9 +242,11 @@ class RetrievalFile:
 
         Raises ArdError if the table was not kept, or is that of raw units.
         """
+        if self.raw:
+            raise ArdError("raw units have no pair table of features", path=self.path, todo="Choose an SAE.")
         if not self.has_pairs:
             raise ArdError(
-                "the retrieval file has no pair table of features", path=self.path,
+                "the pair table was not kept", path=self.path,
                 todo="Set retrieve.pair_table = true and run: ard retrieve",
             )  # fmt: skip
         start = self._read("pairs/start")

@@ -194,7 +194,9 @@ class EmbedSection(Section):
     embedder: str = Field(
         "mini", description="What embeds clips for scores: mini (built in), clap, laion-clap or msclap (A-26)."
     )
-    model: str = Field("", description="Its folder, hub id or checkpoint file; empty for the usual one.")
+    model: str = Field(
+        "", description="Its folder, hub id, .pt (laion-clap) or .pth (msclap); empty for the usual one."
+    )
     window: Literal["mean", "first", "center", "random"] = Field(
         "mean", description="Clips longer than its window: mean of all windows, or one of them (A-26)."
     )
@@ -238,7 +240,7 @@ class NamesSection(Section):
     namer: str = Field(
         "consensus", description="What names features: consensus (no LLM), causal-lm, endpoint or none (A-34)."
     )
-    model: str = Field("", description="Folder, hub id, or the endpoint's model.")
+    model: str = Field("", description="Folder, hub id or .gguf file, or the endpoint's model.")
     prompt: str = Field("concept", description="Prompt of resources/prompts, or a file in the study (A-34).")
     short_prompt: str = Field("short-name", description="Prompt of the follow-up for a short name (A-34).")
     max_new_tokens: int = Field(128, ge=1, description="Longest description (A-34).")

@@ -41,6 +41,12 @@ def describe_by_hand(study: Study, sae_id: str, found: list[Concept], **changes:
     write_json(folder / "current.json", {**current, "scores": "scores-hand.h5", "concepts": "concepts-hand.h5"})
 
 
+def undescribe(study: Study, sae_id: str) -> None:
+    """Take scores and concepts out of `current.json`, as a new ranking does."""
+    path = study.features(sae_id) / "current.json"
+    write_json(path, {key: value for key, value in read_json(path).items() if key not in ("scores", "concepts")})
+
+
 def the_sae(study: Study) -> str:
     (found,) = study.sae_ids()
     return found

@@ -18,7 +18,7 @@ from backend.store.features import description, feature_columns
 from backend.store.retrieval import RetrievalFile
 from backend.study.atomic import read_json, write_json
 from backend.study.folder import Study
-from builders.described_study import describe_by_hand, score_columns, the_sae
+from builders.described_study import describe_by_hand, score_columns, the_sae, undescribe
 
 Ard = Callable[..., tuple[int, str, str]]
 CONCEPTS = [
@@ -81,8 +81,9 @@ def test_limit_and_order_of_concepts_are_those_asked_for(ard: Ard, described: St
     assert "and 3 more" in out
 
 
-def test_study_without_descriptions_says_what_to_run(ard: Ard, finished: Study) -> None:
-    status, out, err = ard("concepts", finished.root, "--sae", the_sae(finished))
+def test_study_without_descriptions_says_what_to_run(ard: Ard, described: Study) -> None:
+    undescribe(described, the_sae(described))
+    status, out, err = ard("concepts", described.root, "--sae", the_sae(described))
     assert (status, out, "Run: ard describe" in err) == (1, "", True)
 
 
@@ -106,7 +107,7 @@ def test_export_carries_scores_concepts_and_where_they_came_from(ard: Ard, descr
     words = ("export", described.root, "--sae", the_sae(described), "--where", "rank >= 0", "--sort", "m")
     assert ard(*words, "--out", tmp_path / "a.json")[0] == 0
     found = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
-    assert [f["name"] for f in found["features"]] == ["rain", "I cannot help with that.", "", ""]
+    assert [f["name"] for f in found["features"]] == ["rain", "", "", ""]
     assert found["provenance"]["scores"] == "scores-hand.h5"
     assert found["provenance"]["embedder"] == {"embedder": "mini", "window": "mean"}
     assert ard(*words, "--out", tmp_path / "a.csv", "--clips", 0)[0] == 0
@@ -148,7 +149,7 @@ def test_columns_join_scores_and_names_by_feature(described: Study) -> None:
     with RetrievalFile(described.retrieval(sae)) as file:
         columns = feature_columns(file, *description(described, sae))
         plain = feature_columns(file)
-    assert columns["name"][:3].tolist() == ["rain", "I cannot help with that.", ""]
+    assert columns["name"][:3].tolist() == ["rain", "", ""]
     assert columns["detection"][0] == 0.9
     assert np.isnan(columns["detection"][1:]).all()
     assert columns["degenerate"].dtype == np.bool_

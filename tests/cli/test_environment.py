@@ -120,12 +120,14 @@ def test_demo_shows_features_with_labels_and_answers_at_once_the_second_time(ard
     assert status == 0, err
     sae = shipped_id()
     assert {sae, f"raw-{shipped_layer()}"} < set(Study(tmp_path / "demo").feature_ids())
-    assert f"most prominent features of {sae}" in out
+    assert f"most monosemantic features of {sae}" in out
     codes = label_codes(column(ClipTable(Study(tmp_path / "demo").clips()), "label"))
     purity = list_purity(Study(tmp_path / "demo"), sae, codes)
     assert purity.best is not None
     assert purity.best.mean >= 3 * purity.chance
     assert purity.all.mean >= 1.5 * purity.chance
+    assert purity.scored.mean >= 10 * purity.chance
+    assert purity.correlation > 0.2
     status, again, err = ard("demo", "--study", tmp_path / "demo", "--no-gui")
     assert status == 0
     assert "everything is current" in err

@@ -45,7 +45,7 @@ def test_from_nothing_to_ranked_features_and_again_in_no_time(ard: Ard, tmp_path
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [e["seq"] for e in events] == list(range(len(events)))
     assert [e["stage"] for e in events if e["type"] == "stage" and e["state"] == "finished"] == [
-        "index", "extract", "train", "retrieve",
+        "index", "extract", "train", "retrieve", "describe",
     ]  # fmt: skip
     assert {e["v"] for e in events} == {1}
     assert events[-1]["type"] == "finished"

@@ -52,7 +52,7 @@ def test_search_label_prints_a_table_and_says_what_is_left_out(ard: Ard, finishe
         (["--label", "folder=whale"], 1, "noise (8), pulse (8), tone (8)"),
         (["--label", "folder"], 1, "says no value"),
         (["--label", "sort=tone"], 1, "no clip has a label 'sort'"),
-        (["--label", "folder=tone", "--sae", "raw-encoder.2"], 1, "raw units have no table of largest values"),
+        (["--label", "folder=tone", "--sae", "raw-encoder.2"], 1, "raw units have no pair table"),
         ([], 2, "name a label and its value"),
     ],
 )

@@ -39,7 +39,7 @@ def test_exactly_one_newline_is_taken_from_the_end(tmp_path: Path, text: str, pr
 def test_an_unknown_prompt_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(ArdError, match="no prompt 'captoin'") as caught:
         read_prompt(tmp_path, "captoin")
-    assert known_prompts() == ["caption", "concept", "short-name"]
+    assert known_prompts() == ["caption", "concept", "detection", "short-name"]
     assert all(name in str(caught.value) for name in known_prompts())
 
 

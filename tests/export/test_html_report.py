@@ -22,7 +22,7 @@ from backend.store.clips import ClipTable
 from backend.store.concepts import ClipCaption, Concept, Detection
 from backend.store.retrieval import RetrievalFile
 from backend.study.folder import Study
-from builders.described_study import describe_by_hand, the_sae
+from builders.described_study import describe_by_hand, the_sae, undescribe
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 HOSTILE = """</script><script>alert("x")</script><img src=x onerror='alert(1)'> & "quoted" 'single' `tick`"""
@@ -231,6 +231,7 @@ def test_folder_that_holds_something_is_left_alone(ranked: Study, tmp_path: Path
 
 
 def test_study_without_descriptions_has_a_report_too(ranked: Study, tmp_path: Path) -> None:
+    undescribe(ranked, the_sae(ranked))
     export = features_for_export(ranked, sort="support", clips=1, limit=2)
     _, page = written(export, tmp_path)
     assert len(page.all("section")) == 2
