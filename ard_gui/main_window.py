@@ -28,6 +28,8 @@ from ard_gui.views.features_table import FeatureTableModel
 from backend.errors import ArdError
 from backend.store.filter import compile_filter
 
+NAME_WIDTH = 220
+
 
 class MainWindow(QMainWindow):
     """Browses one study. All reading goes through `reader`; nothing here opens a file."""
@@ -151,7 +153,9 @@ class MainWindow(QMainWindow):
     def _show_ranking(self, ranking: OpenRanking) -> None:
         self.ranking = ranking
         self.rankings.setCurrentText(ranking.name)
-        self.model.show_columns(ranking.columns)
+        self.model.show_columns(ranking.columns, ranking.titles)
+        if "name" in ranking.columns:
+            self.table.horizontalHeader().resizeSection(list(ranking.columns).index("name"), NAME_WIDTH)
         self._filter_changed(self.filter.text())
         if self.model.rowCount():
             self.choose_feature(self.model.feature(0))

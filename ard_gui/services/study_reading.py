@@ -89,6 +89,8 @@ class OpenRanking:
         found = feature_columns(self.file, scores, self._concepts)
         first = {key: found[key] for key in ("feature", "name", "m") if key in found}
         self.columns: dict[str, npt.NDArray[Any]] = first | found
+        namer = "" if self._concepts is None else self._concepts.namer
+        self.titles = {"name": f"name {wording.CONSENSUS_MARK}"} if namer == "consensus" else {}
 
     def lines(self, feature: int) -> FeatureLines:
         """The lists of one feature."""

@@ -26,15 +26,17 @@ class FeatureTableModel(QAbstractTableModel):
         super().__init__()
         self._columns: dict[str, Column] = {}
         self._names: list[str] = []
+        self._titles: dict[str, str] = {}
         self._rows = np.empty(0, np.int64)
         self._kept: npt.NDArray[np.bool_] | None = None
         self._sorted: tuple[int, Qt.SortOrder] | None = None
         if columns:
             self.show_columns(columns)
 
-    def show_columns(self, columns: Mapping[str, Column]) -> None:
-        """Replace everything that is shown; the sort order stays."""
+    def show_columns(self, columns: Mapping[str, Column], titles: Mapping[str, str] | None = None) -> None:
+        """Replace everything that is shown; the sort order stays. `titles` of columns differ from their names."""
         self.beginResetModel()
+        self._titles = dict(titles or {})
         self._columns = dict(columns)
         self._names = list(columns)
         self._kept = None
@@ -94,7 +96,8 @@ class FeatureTableModel(QAbstractTableModel):
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: N802
         if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
-            return self._names[section].replace("_", " ")
+            name = self._names[section]
+            return self._titles.get(name, name.replace("_", " "))
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

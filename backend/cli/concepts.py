@@ -103,7 +103,7 @@ def _row(record: dict[str, Any], namer: str) -> tuple[Any, ...]:
     found = f"{shown(detection['balanced_accuracy'])} ({detection['active']})" if detection else None
     rank = record.get("rank", -1)
     return (
-        rank + 1 if rank >= 0 else None, record["feature"], marked(record.get("name", ""), namer) or None,
+        rank if rank >= 0 else None, record["feature"], marked(record.get("name", ""), namer) or None,
         record.get("name_status") or None, record.get("m"), record.get("m_redraw_sd"), found, record["support"],
         _short(", ".join(labels)),
     )  # fmt: skip

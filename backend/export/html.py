@@ -157,7 +157,7 @@ class _Page:
         if "m" in record:
             p = len(record.get("h", []))
             spread = f" ± {number(record['m_redraw_sd'])} over re-draws of L"
-            place = f", rank {record['rank'] + 1}" if record["rank"] >= 0 else ", no rank"
+            place = f", rank {record['rank']}" if record["rank"] >= 0 else ", no rank"
             figures += [
                 ("m", number(record["m"]) + spread + place),
                 ("E_H", f"{number(record['e_h'])} ({p} clips, {p * (p - 1) // 2} pairs)"),

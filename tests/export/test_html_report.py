@@ -120,7 +120,7 @@ def test_report_says_name_origin_scores_detection_captions_and_provenance(ranked
     for expected in (
         f"Feature {k}", "bell", "Bells that ring.", "consensus of captions, no LLM", "Caption: a bell rings",
         "No caption: it was refused.", "0.88 balanced accuracy (8 active, 9 random clips), 0.50 against 7 clips",
-        f"± 0.5 over re-draws of L, rank {k + 1}", "(2 clips, 1 pairs)", '"concepts": "concepts-hand.h5"',
+        f"± 0.5 over re-draws of L, rank {k}", "(2 clips, 1 pairs)", '"concepts": "concepts-hand.h5"',
         '"embedder": "mini"', "folder: ",
     ):  # fmt: skip
         assert expected in said, expected
