@@ -78,9 +78,9 @@ def drawing(found: ScoreHistogram, title: str) -> str:
     for counts, colour in ((found.control, CONTROL), (found.features, FEATURES)):
         parts.append(f'<polygon points="{steps(counts)}" fill="{colour}" fill-opacity="0.35" stroke="{colour}"/>')
     for value in ticks(low, high):
-        at = f"{x(value):.1f}"
-        parts.append(f'<line x1="{at}" x2="{at}" y1="{y(0):.1f}" y2="{y(0) + 5:.1f}" stroke="#333"/>')
-        parts.append(f'<text x="{at}" y="{y(0) + 19:.1f}" text-anchor="middle">{value:g}</text>')
+        here = f"{x(value):.1f}"
+        parts.append(f'<line x1="{here}" x2="{here}" y1="{y(0):.1f}" y2="{y(0) + 5:.1f}" stroke="#333"/>')
+        parts.append(f'<text x="{here}" y="{y(0) + 19:.1f}" text-anchor="middle">{value:g}</text>')
     for value in (0, top):
         parts.append(f'<text x="{LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end">{value}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
