@@ -13,6 +13,7 @@ import pytest
 
 from backend.errors import ArdError, Stopped
 from backend.jobs.job import Job, quiet_job
+from backend.resources import resource
 from backend.stages import collect, describe, pipeline
 from backend.store.clips import ClipTable
 from backend.store.concepts import ConceptsFile
@@ -23,6 +24,7 @@ from backend.study.configuration import load_settings
 from backend.study.folder import Study
 from backend.study.manifest import read_manifest
 from backend.study.settings import Settings
+from builders.chat_server import Reply, chat_server, failed, said
 from builders.tiny_study import finished_study
 
 SAE = "encoder.2-batchtopk-e4-k8-s0"
@@ -220,3 +222,73 @@ def test_embedder_of_another_dimension_than_its_cache_is_refused(study: Study) -
         handle["key"], handle["vector"] = keys[1:], vectors[1:, :5]
     with pytest.raises(ArdError, match="128 dimensions stand beside others of 5"):
         describe.run(study, settings, quiet_job())
+
+
+BUILT_IN: dict[str, Any] = {"captioner": "audiollm", "model": str(resource("demo/model")), "max_new_tokens": 24}
+
+
+def test_audio_language_model_captions_each_distinct_clip_once(study: Study) -> None:
+    settings = settings_of(study, captions=BUILT_IN, scores={"top": 5})
+    describe.run(study, settings, quiet_job())
+    concepts = ConceptsFile(study.features(SAE) / current(study)["concepts"]).concepts
+    clips = {caption.clip for one in concepts for caption in one.captions}
+    (kept,) = [path for path in (study.root / "describe").glob("captions-*.jsonl") if path.stat().st_size]
+    table = ClipTable(study.clips())
+    assert len(kept.read_text(encoding="utf-8").splitlines()) == len({table[clip].hash for clip in clips})
+    assert all(caption.text for one in concepts for caption in one.captions)
+
+
+def test_active_part_is_captioned_apart_for_each_feature(study: Study) -> None:
+    settings = settings_of(study, captions={**BUILT_IN, "part": "active", "active_above": 0.0}, scores={"top": 3})
+    describe.run(study, settings, quiet_job())
+    concepts = ConceptsFile(study.features(SAE) / current(study)["concepts"]).concepts
+    (kept,) = [path for path in (study.root / "describe").glob("captions-*.jsonl") if path.stat().st_size]
+    captions = [caption for one in concepts for caption in one.captions]
+    assert len(kept.read_text(encoding="utf-8").splitlines()) == len(captions) - sum(bool(c.problem) for c in captions)
+
+
+def test_clip_nowhere_above_the_threshold_has_no_caption_and_says_why(study: Study) -> None:
+    settings = settings_of(study, captions={**BUILT_IN, "part": "active", "active_above": 1e9}, scores={"top": 2})
+    describe.run(study, settings, quiet_job())
+    concepts = ConceptsFile(study.features(SAE) / current(study)["concepts"]).concepts
+    assert {one.status for one in concepts} == {"no captions"}
+    assert all("Lower captions.active_above" in caption.problem for one in concepts for caption in one.captions)
+
+
+def test_audio_language_model_judges_names_and_its_answers_are_kept(study: Study) -> None:
+    changes = {"detection": "audiollm", "detection_least": 2, "detection_clips": 3}
+    settings = settings_of(study, names=changes, captions={**BUILT_IN, "captioner": "dataset"}, scores={"top": 3})
+    describe.run(study, settings, quiet_job())
+    manifest = read_manifest((study.features(SAE) / current(study)["concepts"]).with_suffix(".json"))
+    (answers,) = (study.root / "describe").glob("answers-*.jsonl")
+    asked = len(answers.read_text(encoding="utf-8").splitlines())
+    assert 0 < asked <= 3 * 9
+    assert 0 <= manifest["figures"]["unclear_answers"] <= 3 * 9
+    forget(study, caches=False)
+    describe.run(study, settings, quiet_job())
+    assert len(answers.read_text(encoding="utf-8").splitlines()) == asked
+
+
+def test_namer_lost_on_the_way_keeps_the_names_it_gave_and_goes_on(study: Study) -> None:
+    refuse = [True]
+
+    def reply(body: dict[str, Any]) -> Reply:
+        # a name takes two requests: the description, then its short form
+        return failed(401, "wrong key") if refuse[0] and len(server.requests) > 2 else said("rain")
+
+    with chat_server(reply) as server:
+        names = {"namer": "endpoint", "url": server.url, "model": "m", "retries": 0}
+        settings = settings_of(study, names=names, scores={"top": 4})
+        with pytest.raises(ArdError, match="wrong key"):
+            describe.run(study, settings, quiet_job())
+        concepts = ConceptsFile(study.features(SAE) / current(study)["concepts"]).concepts
+        statuses = [one.status for one in concepts]
+        assert statuses[0] == "ok"
+        assert set(statuses) == {"ok", "not named"}
+        refuse[0], before = False, len(server.requests)
+        describe.run(study, settings, quiet_job())
+        # features whose clips have the same captions share a name
+        assert before < len(server.requests) <= before + 2 * statuses.count("not named")
+    concepts = ConceptsFile(study.features(SAE) / current(study)["concepts"]).concepts
+    assert {(one.status, one.short_name) for one in concepts} == {("ok", "rain")}
+    assert {one.state for one in describe.products(study, settings)} == {"finished"}
