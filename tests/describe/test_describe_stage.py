@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from backend.errors import ArdError, Stopped
-from backend.jobs.job import Job, quiet_job
+from backend.jobs.job import quiet_job
 from backend.resources import resource
 from backend.stages import collect, describe, pipeline
 from backend.store.clips import ClipTable
@@ -25,6 +25,7 @@ from backend.study.folder import Study
 from backend.study.manifest import read_manifest
 from backend.study.settings import Settings
 from builders.chat_server import Reply, chat_server, failed, said
+from builders.interrupted import StopsAfter, contents
 from builders.tiny_study import finished_study
 
 SAE = "encoder.2-batchtopk-e4-k8-s0"
@@ -64,31 +65,6 @@ def forget(study: Study, *, caches: bool = True) -> None:
             path.unlink()
     if caches:
         shutil.rmtree(study.root / "describe")
-
-
-def contents(path: Path) -> dict[str, bytes]:
-    found: dict[str, Any] = {}
-
-    def keep(name: str, node: Any) -> None:
-        if isinstance(node, h5py.Dataset):
-            found[name] = repr(node[...].tolist()).encode()
-
-    with h5py.File(path, "r") as handle:
-        handle.visititems(keep)
-    return found
-
-
-class StopsAfter(Job):
-    """A job whose user asks it to stop after so many safe points."""
-
-    def __init__(self, points: int) -> None:
-        super().__init__(quiet_job().log)
-        self.points = points
-
-    def check_stop(self) -> None:
-        self.points -= 1
-        if self.points < 0:
-            raise Stopped("stopped as asked")
 
 
 def test_every_ranking_is_scored_and_every_sae_described(finished: Study) -> None:

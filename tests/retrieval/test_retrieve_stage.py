@@ -13,7 +13,7 @@ import soundfile
 import torch
 
 from backend.errors import ArdError, Stopped
-from backend.jobs.job import Job, quiet_job
+from backend.jobs.job import quiet_job
 from backend.retrieval.score import clip_score
 from backend.sae.files import load_sae
 from backend.sae.metrics import evaluate
@@ -26,6 +26,7 @@ from backend.study.configuration import load_settings
 from backend.study.folder import Study
 from backend.study.manifest import read_manifest
 from backend.study.settings import Settings
+from builders.interrupted import StopsAfter, contents
 from builders.open_study import open_study
 from builders.tiny_models import tiny_whisper
 from builders.tiny_study import finished_study, recordings
@@ -57,28 +58,6 @@ def settings_of(study: Study) -> Settings:
     settings.retrieve.raw_units = True
     settings.retrieve.batch_tokens = 128
     return settings
-
-
-def contents(path: Path) -> dict[str, bytes]:
-    found: dict[str, Any] = {}
-    with h5py.File(path, "r") as handle:
-        handle.visititems(
-            lambda name, node: found.update({name: node[...].tobytes()}) if isinstance(node, h5py.Dataset) else None
-        )
-    return found
-
-
-class StopsAfter(Job):
-    """A job whose user asks it to stop after so many safe points."""
-
-    def __init__(self, points: int) -> None:
-        super().__init__(quiet_job().log)
-        self.points = points
-
-    def check_stop(self) -> None:
-        self.points -= 1
-        if self.points < 0:
-            raise Stopped("stopped")
 
 
 def forget(study: Study) -> None:
