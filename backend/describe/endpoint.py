@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from backend.describe.sources import without_query
 from backend.errors import ArdError
 from backend.jobs.job import Job
 from backend.study.settings import CaptionsSection, NamesSection
@@ -89,7 +90,7 @@ class ChatEndpoint:
     @property
     def address(self) -> str:
         """The URL without its query, for messages and manifests."""
-        return urlunsplit(urlsplit(self.url)._replace(query=""))
+        return without_query(self.url)
 
     def identity(self) -> dict[str, Any]:
         """Where the answers come from; JSON-ready, without the key."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from backend.resources import resource
 from backend.study.fingerprint import edge_hash, fingerprint
@@ -34,7 +35,7 @@ def captioner_source(settings: Settings, prompt: str) -> dict[str, Any]:
         return found
     found |= {"prompt": prompt, "max_new_tokens": section.max_new_tokens}
     if section.captioner == "endpoint":
-        return found | {"url": section.url, "model": section.model}
+        return found | {"url": without_query(section.url), "model": section.model}
     return found | {"model": content(section.model or settings.model.path)}
 
 
@@ -46,8 +47,13 @@ def namer_source(settings: Settings, prompt: str, short_prompt: str) -> dict[str
         return found
     found |= {"prompt": prompt, "short_prompt": short_prompt, "max_new_tokens": section.max_new_tokens}
     if section.namer == "endpoint":
-        return found | {"url": section.url, "model": section.model}
+        return found | {"url": without_query(section.url), "model": section.model}
     return found | {"model": content(section.model)}
+
+
+def without_query(url: str) -> str:
+    """The address without what stands behind "?", which may be a key."""
+    return urlunsplit(urlsplit(url)._replace(query=""))
 
 
 def content(model: str) -> str:
