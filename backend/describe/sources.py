@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from backend.describe.namers.consensus import VERSION as CONSENSUS
 from backend.resources import resource
 from backend.study.fingerprint import edge_hash, fingerprint
 from backend.study.settings import Settings
@@ -43,7 +44,9 @@ def namer_source(settings: Settings, prompt: str, short_prompt: str) -> dict[str
     """What a name depends on beside the captions."""
     section = settings.names
     found: dict[str, Any] = {"namer": section.namer}
-    if section.namer in ("consensus", "none"):
+    if section.namer == "consensus":
+        return found | {"version": CONSENSUS}
+    if section.namer == "none":
         return found
     found |= {"prompt": prompt, "short_prompt": short_prompt, "max_new_tokens": section.max_new_tokens}
     if section.namer == "endpoint":

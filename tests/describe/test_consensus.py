@@ -92,7 +92,7 @@ def test_captions_that_were_not_read_before_can_be_named() -> None:
 
 
 def test_no_language_model_is_named_in_the_identity() -> None:
-    assert namer([]).identity() == {"namer": "consensus", "version": 1, "language_model": None}
+    assert namer([]).identity() == {"namer": "consensus", "version": 2, "language_model": None}
 
 
 WORDS = st.sampled_from(["dog", "rain", "the", "of", "bark", "music", ",", "loud"])
@@ -117,3 +117,10 @@ def test_the_order_of_captions_does_not_matter_and_the_name_keeps_its_promise(
         assert words[-1] not in NO_BOUNDS
         holding = sum(said.short_name in " ".join(caption.split()) for caption in here)
         assert holding >= max(len(here) / 2, min(2, len(here)))
+
+
+def test_name_is_spelt_as_its_words_are_inside_of_sentences() -> None:
+    captions = ["A woman speaking English.", "English is spoken: a woman speaking English loudly."]
+    one = namer([*captions, "Rain falls.", "Rain and more rain.", "A dog barks."])
+    assert one.name(captions).short_name == "woman speaking English"
+    assert one.name(["Rain falls.", "Rain and more rain."]).short_name == "rain"

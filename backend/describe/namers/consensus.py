@@ -15,8 +15,8 @@ there is but one). So a phrase must be common here *and* rare elsewhere: one tha
 captions hold and no other does not beat one that all four hold and a few others do. Of equal ones, the one with more
 words wins, then the longer one, then the first in the alphabet.
 
-Words are compared as they are written, in small letters; function words are those of English. Captions of any
-language work, with names that may begin or end with an article.
+Words are compared in small letters, and a name is spelt as its words mostly are inside of sentences ("English").
+Function words are those of English. Captions of any language work, with names that may begin or end with an article.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ from typing import Any
 from backend.describe.namers.base import NAMERS, Namer, Naming
 from backend.study.settings import Settings
 
-VERSION = 1
+VERSION = 2
 LONGEST_PHRASE = 5
 LEAST_SHARE = 0.5
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|[^\s\w'’-]+")
 """A word, or a run of punctuation, at which phrases end."""
+
+SENTENCE_ENDS = ".!?:"
 
 FUNCTION_WORDS = """
 a about above after again against all along also am an and another any are around as at away be been before behind
@@ -62,6 +64,7 @@ class ConsensusNamer(Namer):
         self._number: dict[str, int] = {}
         self._holding: dict[str, list[int]] = {}
         self._known: dict[str, frozenset[int]] = {}
+        self._spellings: dict[str, Counter[str]] = {}
 
     @classmethod
     def load(cls, settings: Settings, prompt: str, short_prompt: str) -> Namer:
@@ -75,6 +78,7 @@ class ConsensusNamer(Namer):
             for word in set(text.split()):
                 holding[word].append(number)
         self._holding, self._known = dict(holding), {}
+        self._spellings = _spellings(captions)
 
     def name(self, captions: Sequence[str]) -> Naming:
         texts = [_plain(caption) for caption in captions]
@@ -100,14 +104,19 @@ class ConsensusNamer(Namer):
                 "",
             )
         phrase = best[-1]
+        name = " ".join(self._spelt(word) for word in phrase.split())
         return Naming(
-            f'"{phrase}" is in {counts[phrase]} of the {len(texts)} captions and in {len(self._with(phrase) - own)} of '
+            f'"{name}" is in {counts[phrase]} of the {len(texts)} captions and in {len(self._with(phrase) - own)} of '
             f"the {others} others (compared word by word, without a language model).",
-            phrase,
+            name,
         )
 
     def identity(self) -> dict[str, Any]:
         return {"namer": "consensus", "version": VERSION, "language_model": None}
+
+    def _spelt(self, word: str) -> str:
+        found = self._spellings.get(word)
+        return max(found, key=lambda form: (found[form], form)) if found else word
 
     def _with(self, phrase: str) -> frozenset[int]:
         """Numbers of the texts that hold `phrase`."""
@@ -115,6 +124,19 @@ class ConsensusNamer(Namer):
             rarest = min((self._holding.get(word, []) for word in phrase.split()), key=len)
             self._known[phrase] = frozenset(number for number in rarest if f" {phrase} " in self._texts[number])
         return self._known[phrase]
+
+
+def _spellings(captions: Iterable[str]) -> dict[str, Counter[str]]:
+    """How often each word is spelt how where no sentence begins, by the word in small letters."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for caption in captions:
+        begins = True
+        for one in WORD.findall(caption.replace("’", "'")):
+            word = one[0].isalnum()
+            if word and not begins:
+                found[one.casefold()][one] += 1
+            begins = not word and any(sign in SENTENCE_ENDS for sign in one)
+    return dict(found)
 
 
 def _plain(caption: str) -> str:
