@@ -13,6 +13,8 @@ from backend.errors import ArdError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from backend.study.folder import Study
+
 WhereOption = Annotated[str, typer.Option("--where", help="E.g. \"support > 20 and status == 'ok'\".")]
 SortOption = Annotated[str, typer.Option("--sort", help="Column to sort by.")]
 DescendingOption = Annotated[bool, typer.Option("--descending/--ascending", help="Largest or smallest first.")]
@@ -184,7 +186,7 @@ def purity(
     clips = ClipTable(place.clips())
     codes = measure.label_codes(measure.column(clips, label))
     groups = measure.label_codes(measure.column(clips, across)) if across else None
-    rows = [_purity_row(place.retrieval(name), name, codes, groups, p) for name in ids]
+    rows = [_purity_row(place, name, codes, groups, p) for name in ids]
     if as_json:
         print_json({"label": label, "across": across, "rows": rows})
         return
@@ -199,10 +201,13 @@ def purity(
         "chance",
         "features",
         "pairs",
+        "best 50 by m",
+        "m ~ purity",
     )
     table(title, columns, (
         (one["id"], one["p"], one["purity"]["mean"], _range(one["purity"]),
-         one["random"]["mean"], _range(one["random"]), one["chance"], one["purity"]["features"], one["purity"]["pairs"])
+         one["random"]["mean"], _range(one["random"]), one["chance"], one["purity"]["features"], one["purity"]["pairs"],
+         one["best_by_m"]["mean"] if one["best_by_m"] else None, one["m_correlation"])
         for one in rows
     ))  # fmt: skip
     if not any(name.startswith("raw-") for name in ids):
@@ -276,15 +281,23 @@ def _clip_row(one: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _purity_row(
-    path: Path, name: str, codes: npt.NDArray[Any], groups: npt.NDArray[Any] | None, p: int
+    place: Study, name: str, codes: npt.NDArray[Any], groups: npt.NDArray[Any] | None, p: int
 ) -> dict[str, Any]:
+    from backend.describe.score_purity import scored_purity
     from backend.retrieval.purity import of_retrieval
+    from backend.store.features import description
     from backend.store.retrieval import RetrievalFile
 
-    with RetrievalFile(path) as file:
+    scores, _ = description(place, name)
+    with RetrievalFile(place.retrieval(name)) as file:
         found, control, chance = of_retrieval(file, codes, groups, p=p)
         used = p or int(file.settings["p"])
-    return {"id": name, "p": used, "purity": found.plain(), "random": control.plain(), "chance": chance}
+        scored = None if scores is None else scored_purity(scores, file.most_clips(used), codes, groups)
+    return {
+        "id": name, "p": used, "purity": found.plain(), "random": control.plain(), "chance": chance,
+        "best_by_m": None if scored is None else scored.best.plain(),
+        "m_correlation": None if scored is None else scored.correlation,
+    }  # fmt: skip
 
 
 def _range(one: dict[str, Any]) -> str:

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.demo.study import shipped_id
-from backend.describe.rank_correlation import rank_correlation
+from backend.describe.score_purity import scored_purity
 from backend.retrieval.prominence import most_prominent, prominence
-from backend.retrieval.purity import Purity, chance_purity, column, label_codes, mean_purity, pair_purity
+from backend.retrieval.purity import Purity, chance_purity, column, label_codes, mean_purity
 from backend.store.clips import ClipTable
 from backend.store.concepts import Concept, ConceptsFile
 from backend.store.retrieval import STATUS, RetrievalFile
@@ -86,16 +86,14 @@ def list_purity(study: Study, name: str, codes: Int) -> ListPurity:
         ok = np.flatnonzero(file.table()["status"] == STATUS.index("ok"))
         chosen = None if file.raw else most_prominent(prominence(file), PROMINENT)
         probed = np.array([i for i in range(file.clips) if file.tokens(i) > 0], dtype=np.int64)
-    scores = _scores(study, name)
-    ranked = scores.ranked()
+    scored = scored_purity(_scores(study, name), lists, codes)
 
     def over(features: Int) -> Purity:
         return mean_purity([lists[k][lists[k] >= 0] for k in features], codes)
 
-    each = np.array([pair_purity(codes[lists[k]])[0] for k in ranked])
     return ListPurity(
-        name, None if chosen is None else over(chosen), over(ranked[:PROMINENT]), over(ok),
-        chance_purity(codes, probed), rank_correlation(scores.columns["m"][ranked], each),
+        name, None if chosen is None else over(chosen), scored.best, over(ok), chance_purity(codes, probed),
+        scored.correlation,
     )  # fmt: skip
 
 

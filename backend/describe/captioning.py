@@ -55,6 +55,7 @@ class Captions:
         self.job = job
         self.problems: dict[str, str] = {}
         self._texts: dict[str, str] = dict(cache)
+        self._hears = getattr(CAPTIONERS.get(settings.captions.captioner), "sample_rate", 0) is not None
 
     def wanted(self, lists: Mapping[int, Sequence[int]]) -> dict[int, list[Asked]]:
         """What must be captioned for the clips H of each feature."""
@@ -62,7 +63,7 @@ class Captions:
         return {k: [self._asked(int(clip), k if active else -1) for clip in clips] for k, clips in lists.items()}
 
     def _asked(self, clip: int, feature: int) -> Asked:
-        if self.settings.captions.captioner == "dataset":
+        if not self._hears:
             return Asked(clip, -1, str(clip))
         key = clip_key(self.table[clip])
         if feature >= 0:
@@ -104,7 +105,7 @@ class Captions:
             texts = captioner.caption([self.table[one.clip] for one in readable], waves)
             found = {one.key: text for one, text in zip(readable, texts, strict=True)}
             self._texts |= found
-            if captioner.sample_rate is not None:
+            if self._hears:
                 self.cache.add(found)  # what comes from the clip table is there at once, and may be edited
 
     def _wave(self, asked: Asked, rate: int) -> Wave:

@@ -91,6 +91,6 @@ def _embed(
         problems |= {rows[i]: reason for i, reason in enumerate(embedded.reasons) if reason}
         good = [i for i, reason in enumerate(embedded.reasons) if not reason]
         cache.add([names[i] for i in good], embedded.vectors[good])
-        job.progress(start + CLIPS_AT_A_TIME, max(len(missing), start + CLIPS_AT_A_TIME))
+        job.progress(min(start + CLIPS_AT_A_TIME, len(missing)), len(missing))
         job.check_stop()
     return problems

@@ -54,7 +54,8 @@ class Judge:
             Of the clips: they choose the hard negatives, and judge where the embedder is the judge.
 
         Figures: `detection_mean`, `detection_control`: mean over the judged names, and for the same clips under names
-        of other features, which is what chance really comes to; `unclear_answers` of an AudioLLM.
+        of other features, which is what chance really comes to; `detection_hard_mean`: against the hard negatives;
+        `unclear_answers` of an AudioLLM.
         """
         section = self.settings.names
         named = [one for one in concepts if one.name]
@@ -70,6 +71,7 @@ class Judge:
             found, figures = self._by_embedder(samples, names, vectors)
         judged = {one.feature: replace(one, detection=d) for one, d in zip(named, found, strict=True)}
         figures["detection_mean"] = _mean([one.balanced_accuracy for one in found])
+        figures["detection_hard_mean"] = _mean([one.hard_balanced_accuracy for one in found])
         return [judged.get(one.feature, one) for one in concepts], figures
 
     def _watched(self, samples: Iterator[Sample], count: int) -> Iterator[Sample]:

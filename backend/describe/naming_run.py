@@ -60,20 +60,22 @@ def _ask(
     found: dict[int, Naming], job: Job,
 ) -> None:  # fmt: skip
     """Fill `found`; the namer is only loaded if a name is missing."""
-    compares = settings.names.namer == "consensus"
-    keys = {k: fingerprint([list(some), corpus if compares else []]) for k, some in texts.items() if some}
+    kept = not NAMERS.get(settings.names.namer).compares
+    keys = {k: fingerprint(list(some)) for k, some in texts.items() if some}
     namer: Namer | None = None
     job.begin_progress("names")
     for done, (k, key) in enumerate(keys.items(), 1):
-        if key not in cache:
+        if kept and key in cache:
+            found[k] = Naming(*json.loads(cache[key]))
+        else:
             job.check_stop()
             if namer is None:
                 namer = NAMERS.get(settings.names.namer).load(settings, prompts.concept, prompts.short_name)
                 namer.attach(job)
                 namer.read(corpus)
-            said = namer.name(texts[k])
-            cache.add({key: json.dumps([said.description, said.short_name], ensure_ascii=False)})
-        found[k] = Naming(*json.loads(cache[key]))
+            found[k] = said = namer.name(texts[k])
+            if kept:
+                cache.add({key: json.dumps([said.description, said.short_name], ensure_ascii=False)})
         job.progress(done, len(keys))
 
 

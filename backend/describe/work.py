@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -40,10 +40,18 @@ INCOMPLETE = "incomplete-"
 
 
 class Work:
-    """One run of the stage; vectors are loaded or made when the first ranking needs them."""
+    """One run of the stage; vectors are loaded or made when the first ranking needs them.
 
-    def __init__(self, study: Study, settings: Settings, prompts: Mapping[str, str], job: Job) -> None:
-        self.study, self.settings, self.prompts, self.job = study, settings, prompts, job
+    Parameters
+    ----------
+    ids : sequence of str
+        The rankings that may be asked for: layers differ in which clips have a token.
+    """
+
+    def __init__(
+        self, study: Study, settings: Settings, prompts: Mapping[str, str], ids: Sequence[str], job: Job
+    ) -> None:
+        self.study, self.settings, self.prompts, self.ids, self.job = study, settings, prompts, ids, job
         self.table = ClipTable(study.clips())
         self.hearing = Hearing(settings)
         self._vectors: ClipVectors | None = None
@@ -61,7 +69,7 @@ class Work:
         """Make and publish one scores file."""
         began = time.monotonic()
         with RetrievalFile(self.study.retrieval(wanted.id)) as file:
-            vectors = self._clip_vectors(wanted.inputs["embedder"], file)
+            vectors = self._clip_vectors(wanted.inputs["embedder"])
             self.job.begin_progress("features scored")
             columns, figures = monosemanticity(
                 file, vectors.vectors, self.settings.scores,
@@ -77,18 +85,22 @@ class Work:
         if figures["without_pair_pass"] and not file.raw:
             self.job.message(f"{wanted.id}: {figures['without_pair_pass']}", level="warning")
 
-    def _clip_vectors(self, source: Mapping[str, Any], file: RetrievalFile) -> ClipVectors:
-        """Vectors of all probed clips."""
+    def _clip_vectors(self, source: Mapping[str, Any]) -> ClipVectors:
+        """Vectors of all clips with a token in any of the rankings."""
         if self._vectors is None:
             name = fingerprint({"embedder": source, "part": self.hearing.identity()})
             cache = VectorCache(self.study.root / "describe" / f"embeddings-{name}")
             self._uses["embeddings"] = cache.folder.name
-            self._vectors = embed_study(
-                self.settings, self.table, _probed(file), cache, self.hearing, self.job
-            )  # fmt: skip
+            rows = np.flatnonzero(np.any([self._heard(name) for name in self.ids], axis=0)).astype(np.int64)
+            self._vectors = embed_study(self.settings, self.table, rows, cache, self.hearing, self.job)
             for row, reason in list(self._vectors.problems.items())[:3]:
                 self.job.message(f"clip {row} has no vector: {reason}", level="warning")
         return self._vectors
+
+    def _heard(self, name: str) -> npt.NDArray[np.bool_]:
+        """Clips with a token in a ranking, [N]."""
+        with RetrievalFile(self.study.retrieval(name)) as file:
+            return np.asarray(file.clip_tokens() > 0)
 
     # concepts
 
@@ -121,7 +133,7 @@ class Work:
         asked = [wanted.inputs["captioner"], self.prompts["detection"], self.hearing.identity()]
         answers = TextCache(self.study.root / "describe" / f"answers-{fingerprint(asked)}.jsonl")
         self._uses["answers"] = answers.path.name
-        vectors = self._clip_vectors(scores.embedder, file).vectors
+        vectors = self._clip_vectors(scores.embedder).vectors
         judge = Judge(self.settings, self.table, self.hearing, self.prompts["detection"], answers, self.job)
         return judge.judge(found, file, vectors)
 
@@ -183,8 +195,3 @@ class Work:
             if old.stem != path.stem:
                 with suppress(OSError):  # a reader elsewhere may hold it open; `ard gc` removes it later
                     old.unlink()
-
-
-def _probed(file: RetrievalFile) -> npt.NDArray[np.int64]:
-    """Rows of the clips with tokens."""
-    return np.array([i for i in range(file.clips) if file.tokens(i) > 0], dtype=np.int64)

@@ -85,7 +85,8 @@ def _concepts(
         "captioner": captioner_source(settings, prompts["caption"]),
         "namer": namer_source(settings, prompts["concept"], prompts["short_name"]),
     }
-    if settings.captions.captioner == "dataset" and scores.fingerprint:
+    if scores.fingerprint:
+        # captions may come from it
         inputs["clip_table"] = read_manifest(study.index_manifest)["fingerprint"]
     if settings.names.detection == "audiollm":
         inputs["detection"] = prompts["detection"]
@@ -120,7 +121,7 @@ def run(study: Study, settings: Settings, job: Job) -> None:
     from backend.describe.work import Work
 
     with job.running(STAGE):
-        work = Work(study, settings, prompt_texts(study, settings), job)
+        work = Work(study, settings, prompt_texts(study, settings), [one.id for one in asked], job)
         for one in asked:
             if not one.scores.is_current(study):
                 work.score(one.scores)

@@ -141,6 +141,8 @@ def test_purity_stands_beside_random_clips_and_raw_units(ard: Ard, finished: Stu
         assert row["chance"] == pytest.approx(3 * (8 * 7 / 2) / (24 * 23 / 2))
         assert row["purity"]["low"] <= row["purity"]["mean"] <= row["purity"]["high"]
         assert row["random"]["features"] == row["purity"]["features"] > 0
+        assert 0 < row["best_by_m"]["features"] <= 50
+        assert -1 <= row["m_correlation"] <= 1
     status, _, err = ard("purity", finished.root, "--label", "colour")
     assert (status, "folder" in err) == (1, True)
 

@@ -20,13 +20,14 @@ from backend.store.concepts import ConceptsFile
 from backend.store.retrieval import RetrievalFile
 from backend.store.scores import ScoresFile
 from backend.study.atomic import read_json
-from backend.study.configuration import load_settings
+from backend.study.configuration import audio_sections, load_settings, new_settings, write_new
 from backend.study.folder import Study
 from backend.study.manifest import read_manifest
 from backend.study.settings import Settings
 from builders.chat_server import Reply, chat_server, failed, said
 from builders.interrupted import StopsAfter, contents
-from builders.tiny_study import finished_study
+from builders.tiny_models import tiny_whisper
+from builders.tiny_study import finished_study, recordings
 
 SAE = "encoder.2-batchtopk-e4-k8-s0"
 
@@ -268,3 +269,30 @@ def test_namer_lost_on_the_way_keeps_the_names_it_gave_and_goes_on(study: Study)
     concepts = ConceptsFile(study.features(SAE) / current(study)["concepts"]).concepts
     assert {(one.status, one.short_name) for one in concepts} == {("ok", "rain")}
     assert {one.state for one in describe.products(study, settings)} == {"finished"}
+
+
+def test_names_that_depend_on_all_captions_are_not_kept_for_the_next_run(finished: Study) -> None:
+    assert not list((finished.root / "describe").glob("names-*"))
+
+
+def test_edited_captions_of_the_data_set_make_the_names_stale_and_not_the_scores(tmp_path: Path) -> None:
+    audio = recordings(tmp_path / "audio", 9)
+    rows = [{"path": str(path.relative_to(audio)), "caption": "one"} for path in sorted(audio.rglob("*.wav"))]
+    listing = tmp_path / "clips.jsonl"
+    listing.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = new_settings(
+        "tiny", {"path": str(tiny_whisper(tmp_path / "model")), "layers": ["encoder.1"], "device": "cpu"},
+        audio_sections([audio], "folder"), "0" * 32,
+    )  # fmt: skip
+    settings.audio[0].manifest, settings.train.steps, settings.retrieve.p = str(listing), 12, 2
+    study = Study(tmp_path / "study")
+    write_new(study.toml, settings)
+    pipeline.run(study, settings, quiet_job())
+    listing.write_text("".join(json.dumps({**row, "caption": "other"}) + "\n" for row in rows))
+    pipeline.stage("index").run(study, settings, quiet_job())
+    states = {one.name.split()[0]: one.state for one in describe.products(study, settings)}
+    assert states == {"scores": "finished", "concepts": "stale"}
+    describe.run(study, settings, quiet_job())
+    (name,) = study.feature_ids()
+    concepts = ConceptsFile(study.features(name) / current(study, name)["concepts"]).concepts
+    assert {caption.text for one in concepts for caption in one.captions} == {"other"}

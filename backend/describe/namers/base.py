@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from backend.jobs.job import Job
 from backend.registry import Registry
@@ -29,7 +29,15 @@ class Naming:
 
 
 class Namer(ABC):
-    """One loaded namer."""
+    """One loaded namer.
+
+    Attributes
+    ----------
+    compares : bool
+        True where a name depends on all captions that `read` was given: such names are not kept for the next run.
+    """
+
+    compares: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod

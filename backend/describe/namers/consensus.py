@@ -59,6 +59,8 @@ NO_BOUNDS = frozenset([*FUNCTION_WORDS.split(), *CAPTION_WORDS.split()])
 class ConsensusNamer(Namer):
     """Compares the feature's captions with all the others that `read` was given."""
 
+    compares = True
+
     def __init__(self) -> None:
         self._texts: list[str] = []
         self._number: dict[str, int] = {}

@@ -55,8 +55,8 @@ def monosemanticity(
         rank −1; e_l_expected and weighted do not need H. They leave out clips without an embedding.
     figures : dict
         features = valid + insufficient + dead + without_embedding; degenerate; clips_without_embedding; ranked_by and
-        `against_control` for it; redraws, redraws_used (the most of any feature), fewer_redraws (features),
-        not_decided_by_ties; without_pair_pass: why e_l_expected and weighted are missing, else "";
+        `against_control` for it; redraws, redraw_sd_median, redraws_used (the most of any feature), fewer_redraws
+        (features), not_decided_by_ties; without_pair_pass: why e_l_expected and weighted are missing, else "";
         group_seconds and pair_seconds.
 
     Raises ArdError if p makes no pairs or there is not one embedding per clip, and what `check_stop` raises.
@@ -179,10 +179,16 @@ class _GroupScores:
             "ranked_by": by,
             **against_control(self.columns[by], self._control, settings.top),
             "redraws": settings.redraws,
+            "redraw_sd_median": _median(self.columns["m_redraw_sd"]),
             "redraws_used": int(self._draws.max(initial=0)),
             "fewer_redraws": int((self._draws[open_] < settings.redraws).sum()),
             "not_decided_by_ties": int((self.groups.embedded & self.groups.decided).sum()),
         }
+
+
+def _median(values: Float) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else None
 
 
 def _counts(groups: Groups, status: npt.NDArray[Any]) -> dict[str, int]:
