@@ -69,5 +69,5 @@ class FeaturePage(QWidget):
 def _told(concept: ConceptLines) -> str:
     """Description, what is wrong with the name, where it came from and how well it finds the clips."""
     found = f"Found by its name: {concept.detection}" if concept.title else ""
-    source = f"Named by: {concept.origin}" if concept.origin else ""
+    source = f"Named by: {concept.origin}" if concept.origin and concept.title else ""
     return "\n".join(part for part in (concept.description, concept.status, source, found) if part)

@@ -296,3 +296,15 @@ def test_edited_captions_of_the_data_set_make_the_names_stale_and_not_the_scores
     (name,) = study.feature_ids()
     concepts = ConceptsFile(study.features(name) / current(study, name)["concepts"]).concepts
     assert {caption.text for one in concepts for caption in one.captions} == {"other"}
+
+
+def test_clip_that_only_a_later_ranking_heard_is_embedded_too(study: Study) -> None:
+    forget(study)
+    with h5py.File(study.retrieval(SAE), "r+") as handle:
+        handle["clips/tokens"][0] = 0
+    describe.run(study, settings_of(study), quiet_job())
+    scores = ScoresFile(study.features("raw-encoder.2") / current(study, "raw-encoder.2")["scores"])
+    with RetrievalFile(study.retrieval("raw-encoder.2")) as file:
+        shown = (file.most_clips(4) == 0).any(axis=1) & (file.table()["status"] == 0)
+    assert shown.any()
+    assert np.isfinite(scores.columns["e_h"][shown]).all()
