@@ -7,6 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from ard_gui.services.clip_media import ClipMedia
 from ard_gui.services.reader import Reader
 from ard_gui.services.study_reading import FeatureLines, OpenRanking, Overview, overview
 from ard_gui.services.worker import Worker
@@ -44,6 +45,8 @@ class Session(QObject):
         For what only the newest request matters of.
     worker : Worker
         For what must all be done.
+    media : ClipMedia
+        Sound and spectrogram of the open study's clips.
     overview : Overview or None
     ranking : OpenRanking or None
     """
@@ -61,6 +64,7 @@ class Session(QObject):
         self.selection, self.query = Selection(), FeatureQuery()
         self.undo, self.notices = UndoStack(), Notices()
         self.reader, self.worker = Reader(), Worker("window-worker")
+        self.media = ClipMedia(lambda: self.preferences.values.roots)
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
         self.lines: FeatureLines | None = None
@@ -71,7 +75,7 @@ class Session(QObject):
         self._saving.setSingleShot(True)
         self._saving.setInterval(SAVE_AFTER_MS)
         self._saving.timeout.connect(self._save_preferences)
-        self.preferences.changed.connect(lambda _: self._saving.start())
+        self.preferences.changed.connect(self._preference_changed)
 
     @property
     def ranking_name(self) -> str:
@@ -101,6 +105,7 @@ class Session(QObject):
         self.selection.clear()
         self.query.clear()
         self.undo.clear()
+        self.media.forget()
         self.overview = self.ranking = self.lines = None
         self.study_closed.emit()
 
@@ -110,6 +115,7 @@ class Session(QObject):
             self._saving.stop()
             self._save_preferences()
         self.reader.close()
+        self.media.close()
         self.worker.close()
 
     def _arrived(self, kind: str, result: Any) -> None:
@@ -140,6 +146,11 @@ class Session(QObject):
         if self.ranking is not None and feature >= 0:
             ranking = self.ranking
             self.reader.ask("feature", lambda: ranking.lines(feature))
+
+    def _preference_changed(self, name: str) -> None:
+        self._saving.start()
+        if name == "roots":
+            self.media.forget()
 
     def _save_preferences(self) -> None:
         self.worker.run(
