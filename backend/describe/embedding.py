@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.describe.cache import VectorCache
-from backend.describe.clip_key import clip_key
+from backend.store.clip_key import clip_key
 from backend.describe.embedders.base import EMBEDDERS, Embedder
 from backend.describe.embedders.windows import embed_clips
 from backend.describe.heard import Hearing

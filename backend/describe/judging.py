@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.describe.cache import TextCache
-from backend.describe.clip_key import clip_key
+from backend.store.clip_key import clip_key
 from backend.describe.detection import judge_by_answers, judge_by_embedder
 from backend.describe.detection_samples import Sample, SampleDraw
 from backend.describe.embedders.base import EMBEDDERS
