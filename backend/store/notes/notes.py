@@ -201,7 +201,8 @@ def _feature_note(
 
 
 def _each(features: Features) -> Iterable[int]:
-    return (features,) if isinstance(features, int) else (int(k) for k in features)
+    # numpy's integers are none of Python's
+    return features if isinstance(features, Collection) else (features,)
 
 
 def _said(features: Features) -> str:
