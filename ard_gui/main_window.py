@@ -17,6 +17,7 @@ from ard_gui.session import Session
 from ard_gui.state.query import from_plain
 from ard_gui.theme import apply_theme
 from ard_gui.views.feature_page import FeaturePage
+from ard_gui.views.judging import Judging
 from ard_gui.views.start_page import StartPage
 
 LAYOUT = 1
@@ -46,6 +47,7 @@ class MainWindow(QMainWindow):
         self._middle.addWidget(self.page)
         self.setCentralWidget(self._middle)
         self._make_docks()
+        self.judging = Judging(self.session, self.actions_table, self)
         self._bind()
         self.actions_table.fill(self.menuBar())
         self._connect()

@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ard_gui.services.clip_media import ClipMedia
+from ard_gui.services.own_notes import OwnNotes
 from ard_gui.services.reader import Reader
 from ard_gui.services.study_reading import FeatureLines, OpenRanking, Overview, overview
 from ard_gui.services.worker import Worker
@@ -47,6 +48,8 @@ class Session(QObject):
         For what must all be done.
     media : ClipMedia
         Sound and spectrogram of the open study's clips.
+    notes : OwnNotes
+        What the person noted on the study.
     overview : Overview or None
     ranking : OpenRanking or None
     """
@@ -65,6 +68,7 @@ class Session(QObject):
         self.undo, self.notices = UndoStack(), Notices()
         self.reader, self.worker = Reader(), Worker("window-worker")
         self.media = ClipMedia(lambda: self.preferences.values.roots)
+        self.notes = OwnNotes(self.undo, self.notices)
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
         self.lines: FeatureLines | None = None
@@ -87,6 +91,11 @@ class Session(QObject):
         """D of the shown SAE; 0 for none."""
         return 0 if self.ranking is None else len(next(iter(self.ranking.columns.values())))
 
+    def automatic_name(self, feature: int) -> str:
+        """What a namer called the feature; "" where none did, or the feature does not exist."""
+        names = None if self.ranking is None else self.ranking.columns.get("name")
+        return "" if names is None or not 0 <= feature < len(names) else str(names[feature])
+
     def open_study(self, root: Path) -> None:
         """Read the study at `root`; `study_opened`, then `ranking_opened` if it has features."""
         self.reader.ask("overview", lambda: overview(root))
@@ -102,6 +111,7 @@ class Session(QObject):
         if self.overview is None:
             return
         self.study_closing.emit()
+        self.notes.close_study()
         self.selection.clear()
         self.query.clear()
         self.undo.clear()
@@ -116,6 +126,7 @@ class Session(QObject):
             self._save_preferences()
         self.reader.close()
         self.media.close()
+        self.notes.close()
         self.worker.close()
 
     def _arrived(self, kind: str, result: Any) -> None:
@@ -124,6 +135,7 @@ class Session(QObject):
         elif kind == "ranking":
             self.ranking = result
             self.selection.clear()
+            self.notes.show(result.name)
             self.ranking_opened.emit()
         elif kind == "feature" and result.feature == self.selection.feature:
             self.lines = result
@@ -138,6 +150,7 @@ class Session(QObject):
         self.close_study()
         self.overview = found
         self.preferences.visited(found.study.root)
+        self.notes.open(found.study, self.preferences.values.author)
         self.study_opened.emit()
         if found.rankings:
             self.open_ranking(found.rankings[0])
