@@ -11,8 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-for folder in ("tests", "."):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / folder))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from builders.synthetic_study import Size, synthetic_study
 

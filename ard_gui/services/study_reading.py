@@ -85,7 +85,6 @@ class OpenRanking:
         self.file = RetrievalFile(self.path)
         self.clips = ClipTable(study.clips())
         scores, self._concepts = description(study, name)
-        self._by_feature = {} if self._concepts is None else self._concepts.by_feature()
         found = feature_columns(self.file, scores, self._concepts)
         first = {key: found[key] for key in ("feature", "name", "m") if key in found}
         self.columns: dict[str, npt.NDArray[Any]] = first | found
@@ -109,12 +108,13 @@ class OpenRanking:
         )
 
     def _captions(self, feature: int) -> tuple[ClipCaption, ...]:
-        return self._by_feature[feature].captions if feature in self._by_feature else ()
+        found = None if self._concepts is None else self._concepts.of(feature)
+        return () if found is None else found.captions
 
     def _concept(self, feature: int) -> ConceptLines | None:
-        if self._concepts is None or feature not in self._by_feature:
+        found = None if self._concepts is None else self._concepts.of(feature)
+        if self._concepts is None or found is None:
             return None
-        found = self._by_feature[feature]
         return ConceptLines(
             wording.marked(found.name, self._concepts.namer), found.description, wording.origin(self._concepts.sources),
             wording.MEANING[found.status], wording.detection(asdict(found.detection)),

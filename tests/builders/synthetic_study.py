@@ -49,8 +49,8 @@ class Size:
     files : int
         Sound files that the clips share.
     mean_support : float
-        Active clips per feature, on average; a few features are active in nearly all clips, one in twenty in none, and one in twenty in
-        fewer than p.
+        Active clips per feature, on average; one feature is active in nearly all clips, one in twenty in none, and
+        one in twenty in at most three.
     list_length : int
     pair_table : bool
         Keep every (feature, clip) pair.
