@@ -117,6 +117,12 @@ class ClipTable:
     def __len__(self) -> int:
         return len(self.dataset)
 
+    def read_ahead(self) -> bool:
+        """Read one more text column into memory, so that rows no longer need the disk; False once all are there."""
+        for name in self._text.missing()[:1]:
+            self._text.column(name)
+        return bool(self._text.missing())
+
     def close(self) -> None:
         """Close the file; columns that were read can still be used."""
         self._handle.close()
@@ -165,17 +171,20 @@ class ClipTable:
 
 
 class _Text(Mapping[str, list[str]]):
-    """The text columns of a table: whole ones are kept; rows are read singly, until reading all is cheaper."""
+    """The text columns of a table; rows are read singly until so many were that reading all is cheaper."""
 
     def __init__(self, path: Path, group: h5py.Group) -> None:
         self._path, self._group = path, group
         self._whole: dict[str, list[str]] = {}
+        self._packed: dict[str, hdf.PackedText] = {}
         self._singly = 0
 
     def __getitem__(self, name: str) -> list[str]:
         if name not in TEXT:
             raise KeyError(name)
-        return self._column(name)
+        if name not in self._whole:
+            self._whole[name] = self.column(name).texts()
+        return self._whole[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(TEXT)
@@ -185,27 +194,31 @@ class _Text(Mapping[str, list[str]]):
 
     def some(self, name: str, rows: npt.NDArray[np.int64]) -> list[str]:
         """Some rows of a column, in the order asked for."""
-        if name in self._whole:
-            return [self._whole[name][i] for i in rows.tolist()]
+        if name in self._packed:
+            return [self._packed[name][i] for i in rows.tolist()]
         with _reading(self._path):
             return hdf.read_strings_at(self._group[name], rows)
 
     def one(self, name: str, index: int) -> str:
         """One cell of a column."""
         self._singly += 1
-        if name in self._whole or self._singly > SINGLE_READS:
-            return self._column(name)[index]
+        if name in self._packed or self._singly > SINGLE_READS:
+            return self.column(name)[index]
         with _reading(self._path):
             data = self._group[name]
-            if not -len(data) <= index < len(data):
-                raise IndexError(index)
-            return str(data[index % len(data)].decode())
+            place = range(len(data))[index]
+            return str(data[place].decode())
 
-    def _column(self, name: str) -> list[str]:
-        if name not in self._whole:
+    def column(self, name: str) -> hdf.PackedText:
+        """A whole column, kept in memory."""
+        if name not in self._packed:
             with _reading(self._path):
-                self._whole[name] = hdf.read_strings(self._group[name])
-        return self._whole[name]
+                self._packed[name] = hdf.read_packed(self._group[name])
+        return self._packed[name]
+
+    def missing(self) -> list[str]:
+        """Columns that are not in memory."""
+        return [name for name in (*TEXT, "labels") if name not in self._packed]
 
 
 @contextmanager
