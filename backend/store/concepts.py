@@ -176,6 +176,15 @@ class ConceptsFile:
     def concepts(self) -> list[Concept]:
         return self._rows(np.arange(len(self.features)))
 
+    def texts(self) -> Iterator[tuple[int, str]]:
+        """Each described feature with all that is written about it: name, description, different captions."""
+        with self._reading():
+            text = [hdf.read_packed(self._handle[name]) for name in ("short_name", "description", "captions")]
+        for row, feature in enumerate(self.features.tolist()):
+            with self._reading():
+                captions = dict.fromkeys(one["text"] for one in json.loads(text[2][row]))
+            yield feature, "\n".join(one for one in (text[0][row], text[1][row], *captions) if one)
+
     def by_feature(self) -> dict[int, Concept]:
         return {one.feature: one for one in self.concepts}
 

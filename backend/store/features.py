@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.errors import ArdError
+from backend.store.columns import order
 from backend.store.concepts import STATUS as CONCEPT_STATUS
 from backend.store.concepts import ConceptsFile
 from backend.store.filter import compile_filter
@@ -88,7 +89,7 @@ def _other(path: Path, found: int, features: int) -> ArdError:
 def select(columns: Columns, *, where: str = "", sort: str = "", descending: bool = True) -> npt.NDArray[np.int64]:
     """Row numbers that satisfy `where`, ordered by column `sort`.
 
-    NaN comes last in both directions; among equal values the lower row comes first.
+    The order is that of `backend.store.columns.order`: NaN and empty text last in both directions.
     """
     length = len(next(iter(columns.values())))
     rows = np.flatnonzero(compile_filter(where).mask(columns)) if where.strip() else np.arange(length)
@@ -96,9 +97,4 @@ def select(columns: Columns, *, where: str = "", sort: str = "", descending: boo
         return rows
     if sort not in columns:
         raise ArdError(f"there is no column '{sort}' to sort by", todo=f"Columns are: {', '.join(sorted(columns))}.")
-    values = columns[sort][rows]
-    _, ranks = np.unique(values, return_inverse=True)
-    missing = values != values
-    key = -ranks.astype(np.int64) if descending else ranks.astype(np.int64)
-    key[missing] = np.iinfo(np.int64).max
-    return rows[np.argsort(key, kind="stable")]
+    return rows[order(columns[sort][rows], descending)]

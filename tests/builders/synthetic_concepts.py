@@ -58,4 +58,5 @@ def _named(place: int, word: str, quality: str, where: str) -> tuple[str, str, s
             return "no common concept", "", "I cannot find anything in common."
         case 47:
             return "empty", "", ""
-    return "ok", f"{quality} {word} {where}" if place % 3 else f"{quality} {word}", told
+    names = (f"{quality} {word}", f"{quality} {word} {where}", f"{quality} {word} near {40 + 7 * place % 9973} Hz")
+    return "ok", names[place % 3], told
