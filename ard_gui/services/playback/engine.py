@@ -102,6 +102,8 @@ class Engine:
         Frames rendered since the engine was made.
     history : History
         What each of them holds.
+    jumped : (int, int)
+        The `jump` of the last command that asked to go somewhere, and the output frame from which on it is heard.
     ended : (Command, int) or None
         The command under which a programme last came to its end, and the output frame of that end.
     """
@@ -110,6 +112,7 @@ class Engine:
         self.rate = rate
         self.written = 0
         self.history = History()
+        self.jumped = (0, 0)
         self.ended: tuple[Command, int] | None = None
         self.command = Command()
         self._taken = self.command
@@ -153,6 +156,8 @@ class Engine:
         jumped, exchanged = command.jump != before.jump, command.programme is not before.programme
         if not (jumped or exchanged or command.playing != before.playing):
             return
+        if jumped:
+            self.jumped = (command.jump, self.written)
         seconds = self._lead.seconds()
         self._tail.become(self._lead)
         self._lead.programme = programme = command.programme

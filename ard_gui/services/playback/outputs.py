@@ -155,6 +155,7 @@ class DeviceOutput:
         self._heard = 0
         self._finished = False
         self._closed = False
+        self._lost = ""
 
     def start(self, engine: Engine) -> None:
         """Open the device; ArdError if it refuses."""
@@ -187,15 +188,14 @@ class DeviceOutput:
     def lost(self) -> str:
         """As `Output.lost`."""
         if self._closed or self._engine is None:
-            return ""
+            return self._lost
         if self._finished:
-            reason = f"{self.name} was unplugged or stopped"
+            self._lost = f"{self.name} was unplugged or stopped"
         elif time.perf_counter() - self._anchor.called > STALE_SECONDS:
-            reason = f"{self.name} has stopped asking for sound"
-        else:
-            return ""
-        self._engine = None
-        return reason
+            self._lost = f"{self.name} has stopped asking for sound"
+        if self._lost:
+            self._engine = None
+        return self._lost
 
     def _callback(self, out: Audio, frames: int, moments: Any, status: Any) -> None:
         engine = self._engine

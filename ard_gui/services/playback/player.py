@@ -64,7 +64,6 @@ class Player(QObject):
         """Where the present sound was last told to be."""
         self._goto: float | None = None
         """The same, until the engine has been told."""
-        self._switched = False
         self._over = False
         self._ahead_of_time: tuple[Sound, ...] = ()
         self._prepared = PreparedSounds()
@@ -96,21 +95,21 @@ class Player(QObject):
         return self._line.message
 
     def position(self) -> float:
-        """The second of the present sound that is heard now."""
+        """The second of the present sound that is heard now; where it was told to go until that is heard."""
         engine, output = self._line.engine, self._line.output
-        if self._goto is not None or engine is None or output is None:
+        if self._goto is not None or engine is None or output is None or self.sound is None:
             return self._begin
-        heard = engine.history.at(output.clock() - round(self.latency_offset * engine.rate))
-        if heard.sound != self._number and not self._switched:
+        now = output.clock() - round(self.latency_offset * engine.rate)
+        jump, frame = engine.jumped
+        if jump != self._command.jump or now < frame:
             return self._begin
-        return min(heard.seconds, self.sound.seconds) if self.sound is not None else 0.0
+        return min(engine.history.at(now).seconds, self.sound.seconds)
 
     def play(self, sound: Sound, start: float = 0.0, active: Sequence[Interval] | None = None) -> None:
         """Play a sound from `start` on; `active` are the intervals that "only where active" keeps, None for unknown."""
         if sound.key != self.key:
             self.region = None
         self._choose(sound, active)
-        self._switched = False
         self._begin = self._goto = min(max(start, 0.0), sound.seconds)
         self.playing = True
         self._over = False
@@ -124,9 +123,7 @@ class Player(QObject):
             return
         if self.region is not None and self.region[1] > sound.seconds:
             self.region = None
-        self._begin = self.position()
         self._choose(sound, active)
-        self._switched = self._goto is None
         self._over = False
         self._obtain(keep=True)
         self.changed.emit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ class Take:
         self._samples: Audio = np.zeros(round(longest * rate), np.float32)
         self._count = 0
         self._loudest = 0.0
+        self.broken_off = False
+        """Set when the input ends by itself."""
 
     @property
     def seconds(self) -> float:
@@ -51,10 +54,18 @@ class Take:
         """Append a block, float32 [frames, channels] (their mean), as far as there is room."""
         count = min(len(block), len(self._samples) - self._count)
         room = self._samples[self._count : self._count + count]
-        np.mean(block[:count], axis=1, out=room)
+        with np.errstate(all="ignore"):
+            np.mean(block[:count], axis=1, out=room)
+        # a driver's garbage must not make the file unreadable
+        np.nan_to_num(room, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        np.clip(room, -1.0, 1.0, out=room)
         if count:
             self._loudest = max(self._loudest, float(room.max()), -float(room.min()))
         self._count += count
+
+    def break_off(self) -> None:
+        """The input has ended."""
+        self.broken_off = True
 
     def level(self) -> float:
         """Largest magnitude since the last call."""
@@ -69,7 +80,8 @@ class Take:
             soundfile.write(part, self.samples, self.rate, format="WAV", subtype="FLOAT")
             os.replace(part, path)
         except (OSError, soundfile.LibsndfileError) as error:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
             raise ArdError(
                 f"the recording could not be saved: {error}", path=path, todo="Choose another folder."
             ) from error
@@ -169,12 +181,14 @@ class Recorder(QObject):
         take = self._take
         if take is not None and self.recording:
             self.level.emit(take.level(), take.seconds)
-            if take.full:
+            if take.broken_off:
+                self.failed.emit("The microphone was unplugged or stopped; what it recorded before is kept.")
+            if take.full or take.broken_off:
                 self.stop()
 
 
 def _input_stream(sounddevice: Any, device: Device, take: Take) -> Any:
     return sounddevice.InputStream(
         samplerate=device.rate, device=device.index, channels=min(device.channels, 2), dtype="float32",
-        callback=lambda block, *_: take.write(block),
+        callback=lambda block, *_: take.write(block), finished_callback=take.break_off,
     )  # fmt: skip
