@@ -8,7 +8,9 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ard_gui.services.clip_media import ClipMedia
+from ard_gui.services.listening import Listening
 from ard_gui.services.own_notes import OwnNotes
+from ard_gui.services.playback.player import Player
 from ard_gui.services.reader import Reader
 from ard_gui.services.study_reading import FeatureLines, OpenRanking, Overview, overview
 from ard_gui.services.worker import Worker
@@ -48,6 +50,9 @@ class Session(QObject):
         For what must all be done.
     media : ClipMedia
         Sound and spectrogram of the open study's clips.
+    player : Player
+    listening : Listening
+        Plays the current clip with the player.
     notes : OwnNotes
         What the person noted on the study.
     overview : Overview or None
@@ -68,6 +73,8 @@ class Session(QObject):
         self.undo, self.notices = UndoStack(), Notices()
         self.reader, self.worker = Reader(), Worker("window-worker")
         self.media = ClipMedia(lambda: self.preferences.values.roots)
+        self.player = Player()
+        self.listening = Listening(self.preferences, self.media, self.player, self.notices)
         self.notes = OwnNotes(self.undo, self.notices)
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
@@ -115,6 +122,7 @@ class Session(QObject):
         self.selection.clear()
         self.query.clear()
         self.undo.clear()
+        self.listening.leave()
         self.media.forget()
         self.overview = self.ranking = self.lines = None
         self.study_closed.emit()
@@ -125,6 +133,7 @@ class Session(QObject):
             self._saving.stop()
             self._save_preferences()
         self.reader.close()
+        self.player.close()
         self.media.close()
         self.notes.close()
         self.worker.close()
@@ -134,6 +143,7 @@ class Session(QObject):
             self._study_read(result)
         elif kind == "ranking":
             self.ranking = result
+            self.listening.leave()
             self.selection.clear()
             self.notes.show(result.name)
             self.ranking_opened.emit()
