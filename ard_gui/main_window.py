@@ -19,6 +19,7 @@ from ard_gui.theme import apply_theme
 from ard_gui.views.feature_page import FeaturePage
 from ard_gui.views.judging import Judging
 from ard_gui.views.start_page import StartPage
+from ard_gui.views.taking_away import TakingAway
 
 LAYOUT = 1
 """Version of Qt's saved dock layout: raised when docks come or go in a way that old layouts misplace."""
@@ -48,6 +49,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self._middle)
         self._make_docks()
         self.judging = Judging(self.session, self.actions_table, self)
+        self.taking_away = TakingAway(self.session, self.actions_table, self)
         self._bind()
         self.actions_table.fill(self.menuBar())
         self._connect()

@@ -49,6 +49,8 @@ class Session(QObject):
         What the person noted on the study.
     overview : Overview or None
     ranking : OpenRanking or None
+    shown : tuple of int
+        The features that the table shows, in its order.
     """
 
     study_opened = Signal()
@@ -68,6 +70,7 @@ class Session(QObject):
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
         self.lines: FeatureLines | None = None
+        self.shown: tuple[int, ...] = ()
         self.reader.ready.connect(self._arrived)
         self.reader.failed.connect(self._failed)
         self.selection.feature_changed.connect(self._read_feature)
@@ -112,6 +115,7 @@ class Session(QObject):
         self.query.clear()
         self.undo.clear()
         self.overview = self.ranking = self.lines = None
+        self.shown = ()
         self.study_closed.emit()
 
     def close(self) -> None:

@@ -63,8 +63,12 @@ class Worker(QObject):
 
     def close(self) -> None:
         """Finish what was given, then end the thread; answers that have not arrived are dropped."""
-        self._errands.put(None)
+        self.end()
         self._thread.join()
+
+    def end(self) -> None:
+        """The same without waiting for it."""
+        self._errands.put(None)
 
     def _serve(self) -> None:
         while (errand := self._errands.get()) is not None:
