@@ -91,7 +91,7 @@ class TakingAway:
         image = picture.toImage()
 
         def write() -> None:
-            if not image.save(str(path), b"PNG"):
+            if not image.save(str(path)):
                 raise OSError(f"{path} cannot be written")
 
         self._session.worker.run(
