@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -125,10 +126,13 @@ class Programme:
         return (last.source + len(last.samples) * last.step) * self.seconds_per_frame
 
 
+@lru_cache(maxsize=64)
 def rise(frames: int) -> Audio:
     """Half a raised cosine from 0 to 1; with its reverse it adds to one, so that equal sounds keep their level."""
     steps = (np.arange(frames) + 0.5) * (np.pi / max(frames, 1))
-    return np.asarray(0.5 - 0.5 * np.cos(steps), np.float32)
+    ramp = np.asarray(0.5 - 0.5 * np.cos(steps), np.float32)
+    ramp.flags.writeable = False
+    return ramp
 
 
 def compose(
