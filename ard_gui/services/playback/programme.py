@@ -170,7 +170,10 @@ def compose(
 
 def _spans(track: Track, region: Interval | None, active: Sequence[Interval] | None) -> list[tuple[int, int]]:
     first, last = (0, len(track.samples)) if region is None else (track.frame(region[0]), track.frame(region[1]))
-    wanted = [(first, last)] if active is None else sorted((track.frame(a), track.frame(b)) for a, b in active)
+    wanted = [[first, last]]
+    if active is not None:
+        frames = np.rint(np.reshape(active, (-1, 2)) / track.seconds_per_frame)
+        wanted = sorted(np.clip(frames, 0, len(track.samples)).astype(np.int64).tolist())
     found: list[tuple[int, int]] = []
     for start, end in wanted:
         a, b = max(start, first), min(end, last)
