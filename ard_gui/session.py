@@ -132,6 +132,7 @@ class Session(QObject):
             self._study_read(result)
         elif kind == "ranking":
             self.ranking = result
+            self.reader.in_spare_time(result.read_ahead)
             self.selection.clear()
             self.notes.show(result.name)
             self.ranking_opened.emit()
