@@ -16,6 +16,7 @@ from ard_gui.state_keeper import StateKeeper
 from ard_gui.theme import THEMES, apply_theme
 from ard_gui.views.dialogs import Dialogs
 from ard_gui.views.feature_page import FeaturePage
+from ard_gui.views.judging import Judging
 from ard_gui.views.notice_bar import NoticeBar
 from ard_gui.views.start_page import StartPage
 from ard_gui.views.unfinished_page import UnfinishedPage
@@ -51,6 +52,7 @@ class MainWindow(QMainWindow):
         self._middle = QStackedWidget()
         self._build_middle()
         self._make_docks()
+        self.judging = Judging(self.session, self.actions_table, self)
         self.dialogs = Dialogs(self, self.session, self.actions_table)
         self._bind()
         self.actions_table.fill(self.menuBar())

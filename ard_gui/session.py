@@ -7,6 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from ard_gui.services.own_notes import OwnNotes
 from ard_gui.services.reader import Reader
 from ard_gui.services.study_reading import FeatureLines, OpenRanking, Overview, overview
 from ard_gui.services.study_watch import Stamps, StudyWatch, result_stamps
@@ -54,6 +55,8 @@ class Session(QObject):
         For what must all be done.
     watch : StudyWatch
         Looks at the open study's files.
+    notes : OwnNotes
+        What the person noted on the study.
     overview : Overview or None
     ranking : OpenRanking or None
     first_ranking : str
@@ -77,6 +80,7 @@ class Session(QObject):
         self.selection, self.query = Selection(), FeatureQuery()
         self.undo, self.notices = UndoStack(), Notices()
         self.reader, self.worker, self.watch = Reader(), Worker("window-worker"), StudyWatch()
+        self.notes = OwnNotes(self.undo, self.notices)
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
         self.lines: FeatureLines | None = None
@@ -104,6 +108,11 @@ class Session(QObject):
         """D of the shown SAE; 0 for none."""
         return 0 if self.ranking is None else len(next(iter(self.ranking.columns.values())))
 
+    def automatic_name(self, feature: int) -> str:
+        """What a namer called the feature; "" where none did, or the feature does not exist."""
+        names = None if self.ranking is None else self.ranking.columns.get("name")
+        return "" if names is None or not 0 <= feature < len(names) else str(names[feature])
+
     def open_study(self, root: Path) -> None:
         """Read the study at `root`; `study_opened`, then `ranking_opened` if it has features."""
         self.reader.ask("overview", lambda: (result_stamps(Study(root)), overview(root)))
@@ -126,6 +135,7 @@ class Session(QObject):
             return
         self.study_closing.emit()
         self.watch.stop()
+        self.notes.close_study()
         self.selection.clear()
         self.query.clear()
         self.undo.clear()
@@ -140,11 +150,12 @@ class Session(QObject):
             self._save_preferences()
         self.watch.close()
         self.reader.close()
+        self.notes.close()
         self.worker.close()
 
     def ended(self, seconds: float) -> bool:
         """Whether what was given to the worker is done, after waiting up to `seconds`; for after the window's end."""
-        return self.worker.close(seconds) and self.reader.close(0)
+        return self.worker.close(seconds) and self.notes.ended(seconds) and self.reader.close(0)
 
     def _arrived(self, kind: str, result: Any) -> None:
         if kind == "overview":
@@ -152,6 +163,7 @@ class Session(QObject):
         elif kind == "ranking":
             self._files, self.ranking = result
             self.selection.clear()
+            self.notes.show(result.name)
             self.ranking_opened.emit()
         elif kind == "refresh":
             self._read_anew(*result)
@@ -168,6 +180,7 @@ class Session(QObject):
         self.close_study()
         self.overview, self.first_ranking = found, ""
         self.preferences.visited(found.study.root)
+        self.notes.open(found.study, self.preferences.values.author)
         self.study_opened.emit()
         self.watch.start(found.study, stamps)
         if found.rankings:
@@ -194,6 +207,7 @@ class Session(QObject):
         kept = self.selection.keep()
         self._files, self.ranking, self.refreshing = files, ranking, True
         try:
+            self.notes.show(ranking.name)
             self.ranking_opened.emit()
         finally:
             self.refreshing = False

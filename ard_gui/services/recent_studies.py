@@ -78,3 +78,12 @@ def kind_of(path: Path) -> Kind:
         if seen > LOOKED_AT:
             break
     return "other"
+
+
+def when(moment: datetime | None) -> str:
+    """When a study was opened, as a person says it."""
+    if moment is None:
+        return ""
+    days = (datetime.now().date() - moment.date()).days
+    day = {0: "today", 1: "yesterday"}.get(days, f"{moment:%Y-%m-%d}")
+    return f"opened {day} at {moment:%H:%M}"

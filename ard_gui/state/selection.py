@@ -33,6 +33,8 @@ class Selection:
         Everything that is marked in the table; holds `feature` unless it is empty.
     clip : int
         Clip table row of the chosen clip; −1 for none.
+    clip_key : str
+        What its judgements are kept under (`backend.store.clip_key`); "" for none.
     feature_changed : Event[int]
     features_changed : Event[tuple of int]
     clip_changed : Event[int]
@@ -40,6 +42,7 @@ class Selection:
 
     def __init__(self) -> None:
         self.feature, self.clip = NONE, NONE
+        self.clip_key = ""
         self.features: tuple[int, ...] = ()
         self.feature_changed: Event[int] = Event()
         self.features_changed: Event[tuple[int, ...]] = Event()
@@ -67,9 +70,9 @@ class Selection:
             self.features = found
             self.features_changed.emit(found)
 
-    def choose_clip(self, clip: int) -> None:
+    def choose_clip(self, clip: int, key: str = "") -> None:
         if clip != self.clip:
-            self.clip = clip
+            self.clip, self.clip_key = clip, key
             self.clip_changed.emit(clip)
 
     def clear(self) -> None:

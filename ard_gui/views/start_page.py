@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QSize, Qt
@@ -20,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from ard_gui.actions import Actions
-from ard_gui.services.recent_studies import Recent, recent_studies
+from ard_gui.services.recent_studies import Recent, recent_studies, when
 from ard_gui.session import Session
 from ard_gui.views.heading import Heading
 from ard_gui.views.study_rows import RECENT, StudyRows
@@ -159,11 +158,3 @@ def _way(actions: Actions, id_: str, told: str) -> QHBoxLayout:
     line.addWidget(text, 1)
     return line
 
-
-def when(moment: datetime | None) -> str:
-    """When a study was opened, as a person says it."""
-    if moment is None:
-        return ""
-    days = (datetime.now().date() - moment.date()).days
-    day = {0: "today", 1: "yesterday"}.get(days, f"{moment:%Y-%m-%d}")
-    return f"opened {day} at {moment:%H:%M}"

@@ -8,7 +8,7 @@ from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPalette
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from ard_gui.services.recent_studies import Recent
+from ard_gui.services.recent_studies import Recent, when
 from ard_gui.theme import colours
 
 RECENT = Qt.ItemDataRole.UserRole
@@ -33,8 +33,6 @@ class StudyRows(QStyledItemDelegate):
             painter.restore()
 
     def _draw(self, painter: QPainter, row: Any, found: Recent) -> None:
-        from ard_gui.views.start_page import when
-
         marked = bool(row.state & QStyle.StateFlag.State_Selected)
         text = QPalette.ColorRole.HighlightedText if marked else QPalette.ColorRole.Text
         usual, faint = row.palette.color(text), row.palette.color(text)
