@@ -163,7 +163,7 @@ class Session(QObject):
         elif kind == "ranking":
             self._files, self.ranking = result
             self.selection.clear()
-            self.notes.show(result.name)
+            self.notes.show(self.ranking.name)
             self.ranking_opened.emit()
         elif kind == "refresh":
             self._read_anew(*result)

@@ -18,6 +18,7 @@ class Kept:
     feature: int
     features: tuple[int, ...]
     clip: int
+    clip_key: str
     visits: tuple[int, ...]
     place: int
 
@@ -85,7 +86,7 @@ class Selection:
 
     def keep(self) -> Kept:
         """What is chosen and visited, for `put_back`."""
-        return Kept(self.feature, self.features, self.clip, tuple(self._visits), self._place)
+        return Kept(self.feature, self.features, self.clip, self.clip_key, tuple(self._visits), self._place)
 
     def put_back(self, kept: Kept) -> None:
         """Choose what was chosen, whatever was chosen and visited meanwhile."""
@@ -93,7 +94,7 @@ class Selection:
         if kept.feature != self.feature:
             self._show(kept.feature)
         self.choose_several(kept.features)
-        self.choose_clip(kept.clip)
+        self.choose_clip(kept.clip, kept.clip_key)
 
     @property
     def can_go_back(self) -> bool:
