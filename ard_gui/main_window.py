@@ -12,6 +12,7 @@ from ard_gui.actions import VIEW, Actions, Entry
 from ard_gui.docks import DOCKS, Dock
 from ard_gui.openers import Openers
 from ard_gui.session import Session
+from ard_gui.state.notices import Notice
 from ard_gui.state_keeper import StateKeeper
 from ard_gui.theme import THEMES, apply_theme
 from ard_gui.views.dialogs import Dialogs
@@ -137,13 +138,19 @@ class MainWindow(QMainWindow):
         session.preferences.changed.connect(self._preference_changed)
         session.undo.changed.connect(self._label_undo)
         session.selection.feature_changed.connect(lambda _: self._label_history())
-        session.notices.added.connect(lambda notice: self.statusBar().showMessage(notice.text, 8000))
+        session.notices.added.connect(self._tell)
         self.notice_bar.all_wanted.connect(self.actions_table["help.notices"].trigger)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._apply_theme)
         self._label_undo()
         self._label_history()
         if session.preferences.problem:
             session.notices.warning(session.preferences.problem)
+
+    def _tell(self, notice: Notice) -> None:
+        if notice.level == "info":
+            line = " ".join(notice.text.split())
+            self.statusBar().showMessage(line, 8000)
+            self.statusBar().setToolTip(line)
 
     def _study_opened(self) -> None:
         found = self.session.overview

@@ -17,13 +17,13 @@ class Child(QObject):
 
     Signals
     -------
-    event(dict)
+    heard(dict)
         One event of `backend.jobs.events`.
     ended(int, str)
         Exit status (−1 if it could not be started or was killed) and what it said on stderr.
     """
 
-    event = Signal(dict)
+    heard = Signal(dict)
     ended = Signal(int, str)
 
     def __init__(self, arguments: Sequence[str], parent: QObject | None = None) -> None:
@@ -61,17 +61,17 @@ class Child(QObject):
             self._process.waitForFinished(1000)
 
     def _read(self) -> None:
-        *lines, self._rest = (self._rest + self._process.readAllStandardOutput().data()).split(b"\n")
+        *lines, self._rest = (self._rest + bytes(self._process.readAllStandardOutput().data())).split(b"\n")
         for line in lines:
             try:
                 found = json.loads(line)
             except ValueError:
                 continue
             if isinstance(found, dict):
-                self.event.emit(found)
+                self.heard.emit(found)
 
     def _hear(self) -> None:
-        text = self._process.readAllStandardError().data().decode("utf-8", errors="replace")
+        text = bytes(self._process.readAllStandardError().data()).decode("utf-8", errors="replace")
         self._text = (self._text + text)[-LONGEST_TEXT:]
 
     def _finished(self, code: int, how: QProcess.ExitStatus) -> None:

@@ -1,8 +1,8 @@
 """What goes wrong is told, written down, and found at the next start.
 
-Three ways out of the ordinary: an exception in a slot or thread becomes a notice and the window lives on; one that ends
-the program, and a fault in native code, leave a report in ``<user data>/crashes``; and a marker that a dead process left
-behind lets the next window offer to go on where it was.
+An exception in a slot or thread becomes a notice and the window lives on; one that ends the program, and a fault in
+native code, leave a report in ``<user data>/crashes``; and a marker that a dead process left behind lets the next
+window offer to go on where it was.
 """
 
 from __future__ import annotations

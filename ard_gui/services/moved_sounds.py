@@ -97,7 +97,7 @@ def sounds_of(study: Study) -> list[Sounds]:
 
 def look(sounds: Sequence[Sounds], mapping: Mapping[str, str], stop: Callable[[], bool] = lambda: False) -> list[Found]:
     """How many clips of each root are missing where it is looked for; one look at the disk per file."""
-    found = []
+    found: list[Found] = []
     for one in sounds:
         folder = Path(mapping.get(one.root, one.root))
         there: dict[str, bool] = {}

@@ -26,7 +26,7 @@ class Recent:
     path : str
         As the preferences have it.
     name, model : str
-        Last part of the folder's and of the model's name; `model` is "" where study.toml cannot be read.
+        Last part of the folder's path and the last two of the model's; `model` is "" where study.toml cannot be read.
     opened : datetime or None
     problem : str
         Why it cannot be opened; "" if it can.
@@ -59,7 +59,7 @@ def _recent(path: str, opened: float | None) -> Recent:
 def _model(settings: Mapping[str, object]) -> str:
     section = settings.get("model")
     path = section.get("path", "") if isinstance(section, dict) else ""
-    return str(path).rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+    return "/".join(str(path).rstrip("/\\").replace("\\", "/").split("/")[-2:])
 
 
 def kind_of(path: Path) -> Kind:

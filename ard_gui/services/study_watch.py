@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, SignalInstance
 
 from backend.study.folder import Study
 
@@ -63,38 +65,52 @@ class StudyWatch(QObject):
         return not self._thread.is_alive()
 
     def _serve(self) -> None:
-        seen: Study | None = None
-        results: Stamps = {}
-        runs: Stamps = {}
-        there = True
+        looking: _Look | None = None
         while True:
             with self._wake:
-                self._wake.wait_for(lambda: not self._open or self._study is not seen, self._every)
+                seen = None if looking is None else looking.study
+                self._wake.wait_for(partial(self._is_new, seen), self._every)
                 if not self._open:
                     return
                 study, known = self._study, self._known
             if study is None:
-                seen = None
+                looking = None
                 continue
-            if study is not seen:
-                seen, results, runs, there = study, known, run_stamps(study), True
-            if study.toml.exists() != there:
-                there = not there
-                self._tell(study, self.returned if there else self.vanished)
-            if not there:
-                continue
-            now, now_runs = result_stamps(study), run_stamps(study)
-            if now != results:
-                self._tell(study, self.results_changed)
-            if now_runs != runs:
-                self._tell(study, self.runs_changed)
-            results, runs = now, now_runs
+            if looking is None or looking.study is not study:
+                looking = _Look(study, known, run_stamps(study))
+            for news in looking.again():
+                self._tell(study, getattr(self, news))
 
-    def _tell(self, study: Study, signal: object) -> None:
+    def _is_new(self, seen: Study | None) -> bool:
+        return not self._open or self._study is not seen
+
+    def _tell(self, study: Study, signal: SignalInstance) -> None:
         with self._wake:
             wanted = self._open and self._study is study
         if wanted:
-            signal.emit()  # type: ignore[attr-defined]
+            signal.emit()
+
+
+class _Look:
+    """What was there at the last look at one study."""
+
+    def __init__(self, study: Study, results: Stamps, runs: Stamps) -> None:
+        self.study, self._results, self._runs, self._there = study, results, runs, True
+
+    def again(self) -> Iterator[str]:
+        """Names of the signals that tell what is new."""
+        there = self.study.toml.exists()
+        if there != self._there:
+            self._there = there
+            yield "returned" if there else "vanished"
+        if not there:
+            return
+        results, runs = result_stamps(self.study), run_stamps(self.study)
+        if results != self._results:
+            yield "results_changed"
+        if runs != self._runs:
+            yield "runs_changed"
+        self._results, self._runs = results, runs
 
 
 def result_stamps(study: Study) -> Stamps:

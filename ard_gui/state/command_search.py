@@ -66,15 +66,21 @@ def _starts_word(text: str, place: int) -> bool:
     return place == 0 or not text[place - 1].isalnum()
 
 
-def ranked(typed: str, commands: Iterable[tuple[str, str]], recent: Sequence[str]) -> list[tuple[str, tuple[int, ...]]]:
-    """Ids of the (id, text) pairs that fit, the best first, with the positions of the letters found.
+def ranked(
+    typed: str, commands: Iterable[tuple[str, str, str]], recent: Sequence[str]
+) -> list[tuple[str, tuple[int, ...]]]:
+    """Ids of the (id, group, text) triples that fit, the best first, with the positions of the letters in group + text.
 
-    Among equals, and where nothing is typed, those used last come first, the others in their order.
+    What fits the text alone comes before what needs the group's name. Among equals, and where nothing is typed, those
+    used last come first, the others in their order.
     """
     place = {id_: number for number, id_ in enumerate(recent)}
     found = []
-    for order, (id_, text) in enumerate(commands):
-        hit = match(typed, text)
+    for order, (id_, group, text) in enumerate(commands):
+        hit, shift = match(typed, text), len(group)
+        if hit is None:
+            hit, shift = match(typed, group + text), 0
         if hit is not None:
-            found.append((-hit[0], place.get(id_, len(place)), order, id_, hit[1]))
+            places = tuple(one + shift for one in hit[1])
+            found.append((shift == 0, -hit[0], place.get(id_, len(place)), order, id_, places))
     return [(id_, places) for *_, id_, places in sorted(found)]

@@ -45,7 +45,7 @@ class DemoProgress(QDialog):
         for widget in (self.stage, self.bar, self.log, buttons):
             layout.addWidget(widget)
         self._child = Child(["demo", "--study", str(folder), "--no-gui", "--events"], self)
-        self._child.event.connect(self.show_event)
+        self._child.heard.connect(self.show_event)
         self._child.ended.connect(self._ended)
         self._child.start()
 

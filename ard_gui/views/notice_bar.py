@@ -52,8 +52,8 @@ class NoticeBar(QFrame):
         self.dismiss.clicked.connect(self.clear)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(12, 6, 8, 6)
-        layout.addWidget(self.sign)
-        layout.addWidget(self.text, 1)
+        layout.addWidget(self.sign, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(self.text, 1, Qt.AlignmentFlag.AlignTop)
         for button in (self.accept, self.more, self.dismiss):
             layout.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         self.hide()
@@ -112,4 +112,3 @@ class NoticeBar(QFrame):
         if event.type() == QEvent.Type.ApplicationPaletteChange:
             self._colour()
         super().changeEvent(event)
-

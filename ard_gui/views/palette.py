@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from PySide6.QtCore import QEvent, QObject, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QKeyEvent, QPainter, QPalette
 from PySide6.QtWidgets import (
@@ -23,7 +25,6 @@ from ard_gui.state.command_search import feature_number, ranked
 ID, PLACES, KEYS, TIP = (Qt.ItemDataRole.UserRole + number for number in range(4))
 FEATURE = "feature:"
 WIDTH, SHOWN_ROWS, MARGIN = 620, 12, 8
-Index = "QModelIndex | QPersistentModelIndex"
 
 
 class Palette(QDialog):
@@ -68,9 +69,10 @@ class Palette(QDialog):
         if number is not None:
             self._add_feature(number)
         usable = [id_ for id_ in self._actions.usable() if id_ != "view.palette"]
-        texts = [(id_, _title(self._actions, id_)) for id_ in usable]
-        for id_, places in ranked(typed, texts, self._recent):
-            self._add(id_, dict(texts)[id_], places, self._actions.all_shortcuts(id_), self._actions.entries[id_].tip)
+        titles = {id_: _title(self._actions, id_) for id_ in usable}
+        for id_, places in ranked(typed, [(id_, *title) for id_, title in titles.items()], self._recent):
+            keys, tip = self._actions.all_shortcuts(id_), self._actions.entries[id_].tip
+            self._add(id_, "".join(titles[id_]), places, keys, tip)
         if self.list.count():
             self.list.setCurrentRow(0)
         else:
@@ -130,9 +132,9 @@ class Palette(QDialog):
         self.setGeometry(corner.x() + (window.width() - width) // 2, corner.y() + window.height() // 8, width, height)
 
 
-def _title(actions: Actions, id_: str) -> str:
+def _title(actions: Actions, id_: str) -> tuple[str, str]:
     entry = actions.entries[id_]
-    return f"{_plain(entry.menu)}: {_plain(actions[id_].text()).removesuffix('…').rstrip()}"
+    return f"{_plain(entry.menu)}: ", _plain(actions[id_].text()).removesuffix("…").rstrip()
 
 
 def _plain(text: str) -> str:
@@ -142,23 +144,23 @@ def _plain(text: str) -> str:
 class CommandDelegate(QStyledItemDelegate):
     """Draws a command with the letters found in bold, its tip below and its shortcuts at the right."""
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # type: ignore[override]  # noqa: N802
-        return QSize(100, 2 * option.fontMetrics.height() + 8)  # type: ignore[attr-defined]
+    def sizeHint(self, option: Any, index: Any) -> QSize:  # noqa: N802
+        return QSize(100, 2 * option.fontMetrics.height() + 8)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:  # type: ignore[override]
-        row = QStyleOptionViewItem(option)
-        self.initStyleOption(row, index)  # type: ignore[arg-type]
-        text, row.text = row.text, ""  # type: ignore[attr-defined]
-        style = row.widget.style()  # type: ignore[attr-defined]
-        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, row, painter, row.widget)  # type: ignore[attr-defined]
-        area: QRect = row.rect.adjusted(10, 4, -10, -4)  # type: ignore[attr-defined]
-        marked = bool(row.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+    def paint(self, painter: QPainter, option: Any, index: Any) -> None:
+        row: Any = QStyleOptionViewItem(option)
+        self.initStyleOption(row, index)
+        text, row.text = row.text, ""
+        style = row.widget.style()
+        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, row, painter, row.widget)
+        area: QRect = row.rect.adjusted(10, 4, -10, -4)
+        marked = bool(row.state & QStyle.StateFlag.State_Selected)
         role = QPalette.ColorRole.HighlightedText if marked else QPalette.ColorRole.Text
         faint = QPalette.ColorRole.HighlightedText if marked else QPalette.ColorRole.PlaceholderText
-        palette: QPalette = row.palette  # type: ignore[attr-defined]
+        palette: QPalette = row.palette
         painter.save()
-        keys, tip = str(index.data(KEYS) or ""), str(index.data(TIP) or "")  # type: ignore[attr-defined]
-        font: QFont = row.font  # type: ignore[attr-defined]
+        keys, tip = str(index.data(KEYS) or ""), str(index.data(TIP) or "")
+        font: QFont = row.font
         painter.setFont(font)
         painter.setPen(palette.color(faint))
         top, bottom = Qt.AlignmentFlag.AlignTop, Qt.AlignmentFlag.AlignBottom
@@ -166,7 +168,7 @@ class CommandDelegate(QStyledItemDelegate):
         painter.drawText(area, int(Qt.AlignmentFlag.AlignLeft | bottom), _fitting(painter, tip, area.width()))
         painter.setPen(palette.color(role))
         room = area.width() - painter.fontMetrics().horizontalAdvance(keys) - 20
-        _draw_letters(painter, area, text, set(index.data(PLACES) or ()), room)  # type: ignore[attr-defined]
+        _draw_letters(painter, area, text, set(index.data(PLACES) or ()), room)
         painter.restore()
 
 

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -75,18 +76,18 @@ class PreferencesDialog(QDialog):
         self.theme = QComboBox()
         self.theme.addItems(THEMES)
         self.theme.currentTextChanged.connect(lambda text: self._set("theme", text))
-        self.size = QDoubleSpinBox()
-        self.size.setRange(5.5, 32)
-        self.size.setDecimals(1)
-        self.size.setSingleStep(0.5)
-        self.size.setSuffix(" pt")
-        self.size.setSpecialValueText("as the system")
-        self.size.setToolTip("The lowest value means the system's size.")
-        self.size.setKeyboardTracking(False)
-        self.size.valueChanged.connect(lambda value: self._set("font_points", 0.0 if value < 6 else value))
+        self.text_size = QDoubleSpinBox()
+        self.text_size.setRange(5.5, 32)
+        self.text_size.setDecimals(1)
+        self.text_size.setSingleStep(0.5)
+        self.text_size.setSuffix(" pt")
+        self.text_size.setSpecialValueText("as the system")
+        self.text_size.setToolTip("The lowest value means the system's size.")
+        self.text_size.setKeyboardTracking(False)
+        self.text_size.valueChanged.connect(lambda value: self._set("font_points", 0.0 if value < 6 else value))
         self._fields["theme"] = self.theme.setCurrentText
-        self._fields["font_points"] = lambda value: self.size.setValue(value or self.size.minimum())
-        return _group("Look", ("&Theme", self.theme), ("Text &size", self.size))
+        self._fields["font_points"] = lambda value: self.text_size.setValue(value or self.text_size.minimum())
+        return _group("Look", ("&Theme", self.theme), ("Text &size", self.text_size))
 
     def _person(self) -> QGroupBox:
         self.author = QLineEdit()
@@ -100,10 +101,14 @@ class PreferencesDialog(QDialog):
     def _listening(self) -> QGroupBox:
         self.device = QComboBox()
         self.device.setEditable(True)
+        self.device.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.device.addItems(DEVICES)
-        self.device.lineEdit().setPlaceholderText("the system's")
+        self.device_name = QLineEdit()
+        self.device_name.setPlaceholderText("the system's")
+        self.device_name.setAccessibleName("Name of the output device")
+        self.device.setLineEdit(self.device_name)
         self.device.setToolTip('Name of the output device; empty for the system\'s, "silent" for none.')
-        self.device.lineEdit().editingFinished.connect(lambda: self._set("device", self.device.currentText().strip()))
+        self.device_name.editingFinished.connect(lambda: self._set("device", self.device.currentText().strip()))
         self.device.activated.connect(lambda _: self._set("device", self.device.currentText().strip()))
         self.latency = _number(-1000, 1000, 5, " ms")
         self.latency.setToolTip("Added to the playhead's delay, where it runs ahead of what you hear or behind it.")

@@ -85,7 +85,9 @@ class Relink(QDialog):
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(row_height(self))
         header = self.table.horizontalHeader()
-        for column, mode in enumerate((QHeaderView.ResizeMode.Stretch,) * 2 + (QHeaderView.ResizeMode.ResizeToContents,) * 2):
+        for column, mode in enumerate(
+            (QHeaderView.ResizeMode.Stretch,) * 2 + (QHeaderView.ResizeMode.ResizeToContents,) * 2
+        ):
             header.setSectionResizeMode(column, mode)
         self.table.currentCellChanged.connect(lambda *_: self._enable())
         self.map.clicked.connect(self._ask)

@@ -53,14 +53,14 @@ class ShortcutSheet(QDialog):
             row = QTreeWidgetItem(groups[entry.menu], [text, keys, PLACES[entry.place] if keys else "", entry.tip])
             for column in range(4):
                 row.setToolTip(column, row.text(column))
+        self._groups = list(groups.values())
         self.tree.expandAll()
         for column in range(3):
             self.tree.resizeColumnToContents(column)
 
     def _search(self, typed: str) -> None:
         wanted = typed.casefold().split()
-        for number in range(self.tree.topLevelItemCount()):
-            group = self.tree.topLevelItem(number)
+        for group in self._groups:
             rows = [group.child(place) for place in range(group.childCount())]
             for row in rows:
                 told = " ".join(row.text(column) for column in range(4)).casefold()

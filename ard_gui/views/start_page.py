@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt
 from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -120,7 +120,7 @@ class StartPage(QWidget):
         if found is not None:
             self._session.preferences.forget_study(found.path)
 
-    def _menu(self, place: object) -> None:
+    def _menu(self, place: QPoint) -> None:
         found = self._chosen()
         if found is None:
             return
@@ -128,7 +128,7 @@ class StartPage(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Open").triggered.connect(lambda _: self._open())
         menu.addAction("Remove from list").triggered.connect(lambda _: self._remove())
-        menu.popup(self.recent.viewport().mapToGlobal(place))  # type: ignore[arg-type]
+        menu.popup(self.recent.viewport().mapToGlobal(place))
 
     def _explain(self, text: str) -> None:
         self.note.setText(text)
@@ -157,4 +157,3 @@ def _way(actions: Actions, id_: str, told: str) -> QHBoxLayout:
     line.addWidget(button)
     line.addWidget(text, 1)
     return line
-

@@ -45,19 +45,17 @@ class StudyRows(QStyledItemDelegate):
         bold.setBold(True)
         painter.setFont(bold)
         painter.setPen(faint if found.problem else usual)
-        at = when(found.opened)
-        _line(painter, top, found.name, at, Qt.TextElideMode.ElideRight, faint)
+        _line(painter, top, found.name, "", Qt.TextElideMode.ElideRight, faint)
         bold.setBold(False)
         painter.setFont(bold)
         painter.setPen(faint)
+        painter.drawText(top, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), when(found.opened))
         right = found.problem or found.model
         colour = faint if marked or not found.problem else QColor(colours().bad)
         _line(painter, bottom, found.path, right, Qt.TextElideMode.ElideMiddle, colour)
 
 
-def _line(
-    painter: QPainter, area: QRect, left: str, right: str, elide: Qt.TextElideMode, colour: QColor
-) -> None:  # fmt: skip
+def _line(painter: QPainter, area: QRect, left: str, right: str, elide: Qt.TextElideMode, colour: QColor) -> None:
     """`left`, shortened where it must be, and `right` in `colour`."""
     middle = int(Qt.AlignmentFlag.AlignVCenter)
     metrics = painter.fontMetrics()

@@ -49,8 +49,8 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "Your judgement",
-        "In the table and the clips: S stars, F2 names, T tags, O notes, digits rate a clip. All of it is saved at once, "
-        "beside the study and never in its results, and {edit.undo} takes it back.",
+        "In the table and the clips: {judge.star} stars, {judge.name} names, {judge.tags} tags, {judge.note} notes, "
+        "digits rate a clip. All of it is saved at once, never in the study's results, and {edit.undo} takes it back.",
     ),
     Step(
         "Everything by typing",
@@ -120,7 +120,9 @@ class Tour(QWidget):
     def _show(self, number: int) -> None:
         self.step, step = number, STEPS[number]
         self.title.setText(step.title)
-        keys = {id_: self._actions.shortcut_text(id_) or self._actions.entries[id_].text for id_ in self._actions.entries}
+        keys = {
+            id_: self._actions.shortcut_text(id_) or self._actions.entries[id_].text for id_ in self._actions.entries
+        }
         self.text.setText(_filled(step.text, keys.get))
         self.count.setText(f"{number + 1} of {len(STEPS)}")
         self.back.setEnabled(number > 0)
@@ -148,7 +150,13 @@ class Tour(QWidget):
             return
         right = target.right() + GAP
         left = target.left() - GAP - card.width()
-        x = right if right + card.width() <= room.right() else left if left >= 0 else target.center().x() - card.width() // 2
+        x = (
+            right
+            if right + card.width() <= room.right()
+            else left
+            if left >= 0
+            else target.center().x() - card.width() // 2
+        )
         y = min(max(GAP, target.center().y() - card.height() // 2), room.bottom() - card.height() - GAP)
         self.card.move(x, y)
 
@@ -181,16 +189,21 @@ class Tour(QWidget):
         if watched is self._window and event.type() == QEvent.Type.Resize:
             self.setGeometry(self._window.rect())
             self._place()
-        arrows = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape)
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() in arrows:
-            if watched in (self.back, self.next, self.stop):
-                # Enter presses the button that has the keyboard; arrows always move.
-                if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(watched, QPushButton):
-                    watched.click()
-                else:
-                    self.keyPressEvent(event)
-                return True
+        if watched in (self.back, self.next, self.stop) and isinstance(event, QKeyEvent):
+            return self._key_on_button(watched, event)
         return super().eventFilter(watched, event)
+
+    def _key_on_button(self, button: QObject, event: QKeyEvent) -> bool:
+        """Enter presses the button that has the keyboard; arrows and Escape do the same on all of them."""
+        if event.type() != QEvent.Type.KeyPress:
+            return False
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(button, QPushButton):
+            button.click()
+            return True
+        if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Escape):
+            self.keyPressEvent(event)
+            return True
+        return False
 
 
 def _filled(text: str, key: Callable[[str], str | None]) -> str:
