@@ -7,7 +7,9 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from ard_gui.services.clip_media import ClipMedia
 from ard_gui.services.own_notes import OwnNotes
+from ard_gui.services.playback.player import Player
 from ard_gui.services.reader import Reader
 from ard_gui.services.study_reading import FeatureLines, OpenRanking, Overview, overview
 from ard_gui.services.study_watch import Stamps, StudyWatch, result_stamps
@@ -55,6 +57,10 @@ class Session(QObject):
         For what must all be done.
     watch : StudyWatch
         Looks at the open study's files.
+    media : ClipMedia
+        Sound and spectrogram of the open study's clips.
+    player : Player
+        Plays one sound at a time; opens nothing before the first is played.
     notes : OwnNotes
         What the person noted on the study.
     overview : Overview or None
@@ -82,6 +88,8 @@ class Session(QObject):
         self.selection, self.query = Selection(), FeatureQuery()
         self.undo, self.notices = UndoStack(), Notices()
         self.reader, self.worker, self.watch = Reader(), Worker("window-worker"), StudyWatch()
+        self.media = ClipMedia(lambda: self.preferences.values.roots)
+        self.player = Player()
         self.notes = OwnNotes(self.undo, self.notices)
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
@@ -99,7 +107,7 @@ class Session(QObject):
         self._saving.setSingleShot(True)
         self._saving.setInterval(SAVE_AFTER_MS)
         self._saving.timeout.connect(self._save_preferences)
-        self.preferences.changed.connect(lambda _: self._saving.start())
+        self.preferences.changed.connect(self._preference_changed)
 
     @property
     def ranking_name(self) -> str:
@@ -142,6 +150,8 @@ class Session(QObject):
         self.selection.clear()
         self.query.clear()
         self.undo.clear()
+        self.player.stop()
+        self.media.forget()
         self.overview = self.ranking = self.lines = None
         self.shown = ()
         self._files = ()
@@ -154,6 +164,8 @@ class Session(QObject):
             self._save_preferences()
         self.watch.close()
         self.reader.close()
+        self.media.close()
+        self.player.close()
         self.notes.close()
         self.worker.close()
 
@@ -235,6 +247,11 @@ class Session(QObject):
         if self.ranking is not None and feature >= 0:
             ranking = self.ranking
             self.reader.ask("feature", lambda: ranking.lines(feature))
+
+    def _preference_changed(self, name: str) -> None:
+        self._saving.start()
+        if name == "roots":
+            self.media.forget()
 
     def _save_preferences(self) -> None:
         self.worker.run(
