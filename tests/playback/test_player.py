@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -304,6 +306,17 @@ def test_closing_in_the_middle_of_everything_leaves_no_thread(application: QCore
     made.player.set_speed(0.5)
     made.player.close()
     assert threading.active_count() == before
+
+
+def test_player_imports_sounddevice_only_when_it_opens_an_output_and_never_scipy() -> None:
+    code = (
+        "import sys; from PySide6.QtCore import QCoreApplication; application = QCoreApplication([]);"
+        "from ard_gui.services.playback.player import Player; from ard_gui.services.playback.recorder import Recorder;"
+        "Player().close(); Recorder().close();"
+        "print([name for name in ('sounddevice', 'scipy', 'torch', 'transformers') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_prepared_sounds_are_forgotten_oldest_first_when_memory_is_short() -> None:

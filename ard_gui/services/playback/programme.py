@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -125,10 +126,13 @@ class Programme:
         return (last.source + len(last.samples) * last.step) * self.seconds_per_frame
 
 
+@lru_cache(maxsize=64)
 def rise(frames: int) -> Audio:
     """Half a raised cosine from 0 to 1; with its reverse it adds to one, so that equal sounds keep their level."""
     steps = (np.arange(frames) + 0.5) * (np.pi / max(frames, 1))
-    return np.asarray(0.5 - 0.5 * np.cos(steps), np.float32)
+    ramp = np.asarray(0.5 - 0.5 * np.cos(steps), np.float32)
+    ramp.flags.writeable = False
+    return ramp
 
 
 def compose(
@@ -166,7 +170,10 @@ def compose(
 
 def _spans(track: Track, region: Interval | None, active: Sequence[Interval] | None) -> list[tuple[int, int]]:
     first, last = (0, len(track.samples)) if region is None else (track.frame(region[0]), track.frame(region[1]))
-    wanted = [(first, last)] if active is None else sorted((track.frame(a), track.frame(b)) for a, b in active)
+    wanted = [[first, last]]
+    if active is not None:
+        frames = np.rint(np.reshape(active, (-1, 2)) / track.seconds_per_frame)
+        wanted = sorted(np.clip(frames, 0, len(track.samples)).astype(np.int64).tolist())
     found: list[tuple[int, int]] = []
     for start, end in wanted:
         a, b = max(start, first), min(end, last)
