@@ -27,4 +27,7 @@ def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     limit.start(round(seconds * 1000))
     STALLS.begin()
     loop.exec()
+    # A traceback that someone keeps would keep these alive, and ticking.
+    tick.stop()
+    limit.stop()
     assert condition(), f"the window did not get there within {seconds:g} seconds"
