@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from backend.export import wording
 from backend.store.clips import ClipTable
-from backend.store.concepts import ClipCaption
+from backend.store.concepts import ClipCaption, Concept
 from backend.store.features import description, feature_columns
 from backend.store.retrieval import RetrievalFile
 from backend.study.folder import Study
@@ -94,6 +94,11 @@ class OpenRanking:
         self.columns: dict[str, npt.NDArray[Any]] = first | found
         namer = "" if self._concepts is None else self._concepts.namer
         self.titles = {"name": f"name {wording.CONSENSUS_MARK}"} if namer == "consensus" else {}
+
+    @property
+    def concepts(self) -> list[Concept]:
+        """What is known of the described features, the best-ranked first; empty where nothing was described."""
+        return [] if self._concepts is None else self._concepts.concepts
 
     def lines(self, feature: int) -> FeatureLines:
         """The lists of one feature."""

@@ -10,7 +10,7 @@ from ard_gui.actions import Actions
 from ard_gui.services.study_reading import ConceptLines, FeatureLines
 from ard_gui.session import Session
 from ard_gui.views.clip_list import ClipList
-from ard_gui.views.features_table import shown
+from backend.export import wording
 
 NEIGHBOURS = 8
 
@@ -61,7 +61,7 @@ class FeaturePage(QWidget):
         self.concept.setText("" if concept is None else _told(concept))
         self.concept.setVisible(bool(self.concept.text()))
         figures = ((n, v.item() if isinstance(v, np.generic) else v) for n, v in lines.figures.items())
-        self.figures.setText("   ".join(f"{name.replace('_', ' ')} {shown(value)}" for name, value in figures))
+        self.figures.setText("   ".join(f"{name.replace('_', ' ')} {wording.number(value)}" for name, value in figures))
         links = (f'<a href="{k}">{k}</a> ({cosine:.2f})' for k, cosine in lines.neighbours[:NEIGHBOURS])
         self.neighbours.setText(f"Nearest directions (cosine): {', '.join(links)}" if lines.neighbours else "")
         self.most.show_lines(lines.most, lines.score)

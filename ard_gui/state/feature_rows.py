@@ -1,0 +1,268 @@
+"""Which features a query shows, and in which order: numpy on whole columns, nothing of Qt."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ard_gui.state.query import Query
+from ard_gui.state.text_search import TextSearch, folded, words
+from backend.errors import ArdError
+from backend.store.filter import compile_filter
+
+Column = npt.NDArray[Any]
+Int = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+OWN = ("star", "tags", "own_name", "verdict", "note")
+"""Columns of the person's own: star bool, tags object (tuple of str), own_name, verdict and note object (str)."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why the expression of a query was not used.
+
+    Attributes
+    ----------
+    reason : str
+        What is wrong and what to do about it.
+    text : str
+        The expression.
+    place : int
+        Where in it, counted from 0; −1 where that cannot be said.
+    """
+
+    reason: str
+    text: str
+    place: int = -1
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The answer to a query.
+
+    Attributes
+    ----------
+    rows : int array
+        Feature numbers in the order of the table.
+    problem : Problem or None
+        With one, the last expression that could be used still holds.
+    """
+
+    rows: Int
+    problem: Problem | None = None
+
+
+class FeatureRows:
+    """The columns of one SAE with the person's own, and what a query makes of them.
+
+    Attributes
+    ----------
+    features : int
+        D.
+    columns : dict of array [D]
+        All columns, in the order the table offers them.
+    """
+
+    def __init__(self) -> None:
+        self.features = 0
+        self.columns: dict[str, Column] = {}
+        self._stored: dict[str, Column] = {}
+        self._own: dict[str, Column] = {}
+        self._own_texts: dict[int, str] = {}
+        self._similarity: Column | None = None
+        self._search: TextSearch | None = None
+        self._lists: dict[str, tuple[int, ...]] = {}
+        self._orders: dict[tuple[str, bool], Int] = {}
+        self._masks: dict[str, tuple[object, Mask]] = {}
+        self._last_expression: Mask | None = None
+
+    def open(self, columns: Mapping[str, Column]) -> None:
+        """Take the columns of another SAE, or newer ones; own columns, similarity and texts are set anew."""
+        self._stored = dict(columns)
+        self.features = len(next(iter(columns.values()))) if columns else 0
+        self._own, self._own_texts = no_own(self.features), {}
+        self._similarity = self._search = self._last_expression = None
+        self._lists = {}
+        self._join()
+
+    def set_own(self, own: Mapping[str, Column]) -> None:
+        """Take the person's own columns, any of `OWN`; ValueError for another name or length."""
+        wrong = [name for name, values in own.items() if name not in OWN or len(values) != self.features]
+        if wrong:
+            raise ValueError(f"own columns of {self.features} features are wrong: {', '.join(wrong)}")
+        self._own = {**self._own, **own}
+        self._own_texts = _own_texts(self._own)
+        self._join()
+
+    def set_similarity(self, similarity: Column | None) -> None:
+        """Take the column `similarity` [D], NaN where there is none, or take it away; ValueError for another length."""
+        if similarity is not None and len(similarity) != self.features:
+            raise ValueError(f"{len(similarity)} similarities for {self.features} features")
+        self._similarity = None if similarity is None else np.asarray(similarity, dtype=np.float64)
+        self._join()
+
+    def set_search(self, search: TextSearch | None) -> None:
+        """Take the texts that words are searched in; without them only own names, tags and notes are."""
+        if search is not None and len(search) != self.features:
+            raise ValueError(f"texts of {len(search)} features for {self.features} features")
+        self._search = search
+        self._masks.pop("text", None)
+
+    def set_lists(self, lists: Mapping[str, Sequence[int]]) -> None:
+        """Take the named lists that `Query.listed` can name: id to features."""
+        self._lists = {name: tuple(found) for name, found in lists.items()}
+        self._masks.pop("listed", None)
+
+    def shown(self, query: Query) -> Shown:
+        """Which features `query` shows, in its order: NaN and empty text last, equals by feature number."""
+        masks = [
+            self._mask("status", query.status, self._with_status),
+            self._mask("ranges", tuple(sorted(query.ranges.items())), self._within),
+            self._mask("starred", query.starred, lambda _: self._own["star"].astype(bool)),
+            self._mask("tags", query.tags, self._with_tags),
+            self._mask("listed", query.listed, lambda name: self._among(self._lists.get(name, ()))),
+            self._mask("chosen", query.chosen, self._among),
+            self._mask("text", words(query.text), self._with_words),
+        ]
+        expression, problem = self._expression(query.expression)
+        used = [one for one in (*masks, expression) if one is not None]
+        order = self._order(query.sort, query.descending)
+        return Shown(order[np.logical_and.reduce(used)[order]] if used else order, problem)
+
+    def _join(self) -> None:
+        self._masks.clear()
+        self._orders.clear()
+        similarity = {} if self._similarity is None else {"similarity": self._similarity}
+        self.columns = {**self._stored, **self._own, **similarity}
+
+    def _mask(self, part: str, wanted: Any, make: Callable[[Any], Mask]) -> Mask | None:
+        """The mask of one part of the query, kept until the part or the columns change; None if it asks nothing."""
+        if not wanted:
+            return None
+        known = self._masks.get(part)
+        if known is None or known[0] != wanted:
+            known = self._masks[part] = (wanted, make(wanted))
+        return known[1]
+
+    def _with_status(self, wanted: tuple[str, ...]) -> Mask:
+        return np.isin(self._stored["status"], wanted) if "status" in self._stored else self._none()
+
+    def _within(self, ranges: tuple[tuple[str, tuple[float, float]], ...]) -> Mask:
+        """Features inside every range; a range of a column that is not there asks nothing."""
+        mask = np.ones(self.features, bool)
+        for name, (low, high) in ranges:
+            if name in self.columns:
+                mask &= (self.columns[name] >= low) & (self.columns[name] <= high)
+        return mask
+
+    def _with_tags(self, wanted: tuple[str, ...]) -> Mask:
+        asked = set(wanted)
+        return np.fromiter((not asked.isdisjoint(one) for one in self._own["tags"]), np.bool_, self.features)
+
+    def _among(self, wanted: Sequence[int]) -> Mask:
+        mask, asked = self._none(), np.asarray(wanted, dtype=np.int64)
+        mask[asked[(asked >= 0) & (asked < self.features)]] = True
+        return mask
+
+    def _with_words(self, wanted: tuple[str, ...]) -> Mask:
+        """All words, each in the feature's texts or in what the person wrote."""
+        result = np.ones(self.features, bool)
+        for word in wanted:
+            found = self._none() if self._search is None else self._search.with_word(word).copy()
+            for feature, text in self._own_texts.items():
+                found[feature] |= word in text
+            result &= found
+        return result
+
+    def _none(self) -> Mask:
+        return np.zeros(self.features, bool)
+
+    def _expression(self, text: str) -> tuple[Mask | None, Problem | None]:
+        if not text.strip():
+            self._last_expression = None
+            return None, None
+        try:
+            mask = self._mask("expression", text, lambda asked: compile_filter(asked).mask(self._readable()))
+        except ArdError as error:
+            return self._last_expression, problem(error, text, self.columns)
+        self._last_expression = mask
+        return mask, None
+
+    def _readable(self) -> dict[str, Column]:
+        """The columns as the filter reads them: tags as one text."""
+        joined = np.array([", ".join(one) for one in self._own["tags"]], dtype=object)
+        return {**self.columns, "tags": joined}
+
+    def _order(self, name: str, descending: bool) -> Int:
+        """All features in the order of a column, kept until the columns change."""
+        if name not in self.columns:
+            return np.arange(self.features)
+        key = (name, descending)
+        if key not in self._orders:
+            values = self.columns[name]
+            # A rank of −1 says that there is none.
+            self._orders[key] = ordered(np.where(values < 0, np.nan, values) if name == "rank" else values, descending)
+        return self._orders[key]
+
+
+def no_own(features: int) -> dict[str, Column]:
+    """Own columns of someone who has judged nothing yet."""
+    tags = np.empty(features, dtype=object)
+    tags[:] = [()] * features
+    texts = {name: np.full(features, "", dtype=object) for name in ("own_name", "verdict", "note")}
+    return {"star": np.zeros(features, bool), "tags": tags, **texts}
+
+
+def ordered(values: Column, descending: bool) -> Int:
+    """Row numbers in ascending or descending order of `values` [n]; among equals the lower row first.
+
+    NaN and empty text come last in both directions; text is compared without regard to letter case.
+    """
+    if values.dtype.kind in "OUS":
+        keys = [folded(", ".join(one) if isinstance(one, tuple) else str(one)) for one in values.tolist()]
+        missing = np.fromiter((not one for one in keys), np.bool_, len(keys))
+        ranks = _ranks(keys)
+    else:
+        missing = values != values
+        ranks = values.astype(np.float64)
+    known = np.flatnonzero(~missing)
+    chosen = ranks[known]
+    return np.concatenate(
+        (known[np.argsort(-chosen if descending else chosen, kind="stable")], np.flatnonzero(missing))
+    )
+
+
+def _ranks(keys: list[str]) -> Column:
+    """Each key's place among the distinct ones in order."""
+    place = {key: number for number, key in enumerate(sorted(set(keys)))}
+    return np.fromiter((place[one] for one in keys), np.float64, len(keys))
+
+
+def _own_texts(own: Mapping[str, Column]) -> dict[int, str]:
+    """What the person wrote about each feature, folded; features about which nothing was written are left out."""
+    parts = zip(*(own[name].tolist() for name in ("own_name", "verdict", "note", "tags")), strict=True)
+    joined = ((number, (*texts, *tags)) for number, (*texts, tags) in enumerate(parts))
+    return {number: " ".join(folded(one) for one in found) for number, found in joined if any(found)}
+
+
+def problem(error: ArdError, text: str, columns: Mapping[str, Column]) -> Problem:
+    """An error of the filter in few words, with the place it speaks of."""
+    unknown = re.search(r"no column '([^']*)'", error.what)
+    if unknown:
+        name = unknown[1]
+        found = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)
+        near = difflib.get_close_matches(name, columns, 1)
+        hint = f"Did you mean {near[0]}?" if near else f"Columns are: {', '.join(sorted(columns))}."
+        return Problem(f"There is no column {name}. {hint}", text, found.start() if found else -1)
+    first, *rest = error.what.split("\n")
+    reason = first.rpartition(": ")[2] if first.startswith("the filter '") and ": " in first else first
+    place = next((line.index("^") - 2 for line in rest if line.strip() == "^"), -1)
+    indent = len(text) - len(text.lstrip())
+    sentence = f"{reason[:1].upper()}{reason[1:]}.".replace("..", ".")
+    return Problem(f"{sentence} {error.todo or ''}".strip(), text, place + indent if place >= 0 else -1)

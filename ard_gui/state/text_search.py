@@ -1,0 +1,50 @@
+"""Search for words in what is written about each feature."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+Mask = npt.NDArray[np.bool_]
+REMEMBERED = 64
+
+
+def folded(text: str) -> str:
+    """As texts are compared: letter case ignored, composed letters, runs of white space as one blank."""
+    return unicodedata.normalize("NFC", " ".join(text.casefold().split()))
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of what a person typed, each once."""
+    return tuple(dict.fromkeys(folded(text).split()))
+
+
+class TextSearch:
+    """One folded text per feature; building it takes a while, asking does not.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        Of each feature, in feature order; "" for none.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._lines = [folded(one) if one else "" for one in texts]
+        self._found: dict[str, Mask] = {}
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def with_word(self, word: str) -> Mask:
+        """Which features' texts hold `word` (folded, perhaps a part of a longer word): [features]."""
+        known = self._found.get(word)
+        if known is None:
+            lines = self._lines
+            known = np.fromiter((word in one for one in lines), np.bool_, len(lines))
+            if len(self._found) >= REMEMBERED:
+                self._found.pop(next(iter(self._found)))
+            self._found[word] = known
+        return known
