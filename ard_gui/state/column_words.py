@@ -8,9 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from backend.export import wording
-
-Kind = Literal["feature", "count", "number", "percent", "text", "status", "star", "tags", "flag", "note"]
+Kind = Literal["feature", "count", "number", "percent", "text", "own", "status", "star", "tags", "flag", "note"]
 NUMERIC: tuple[Kind, ...] = ("feature", "count", "number", "percent")
 
 
@@ -48,7 +46,6 @@ WORDS: dict[str, ColumnWords] = {
                            term="feature"),
     "name": ColumnWords("name", "Name of the concept, made from the captions of its clips.", "text", True,
                         term="concept"),
-    "own_name": ColumnWords("own name", "The name you gave it.", "text", True),
     "similarity": ColumnWords(
         "similarity", "Likeness of the feature's name to the text you searched the meaning of: a cosine, at most 1."
     ),
@@ -70,8 +67,9 @@ WORDS: dict[str, ColumnWords] = {
         "detection", "Balanced accuracy at telling the feature's clips from others by its name alone: 0.5 is chance, "
         "1 is always right.", term="detection score",
     ),
+    "own_name": ColumnWords("own name", "The name you gave it.", "own", True),
     "tags": ColumnWords("tags", "Your tags.", "tags", True),
-    "verdict": ColumnWords("verdict", "Your judgement of the feature, such as “not monosemantic”.", "text", True),
+    "verdict": ColumnWords("verdict", "Your judgement of the feature, such as “not monosemantic”.", "own", True),
     "note": ColumnWords("note", "Whether you wrote a note; hold the mouse over the cell to read it.", "note"),
     "rank": ColumnWords("rank", "Place by score among all features, 0 for the best; – without a score.", "count", True,
                         term="rank"),
@@ -140,9 +138,10 @@ def cell_text(kind: Kind, value: Any) -> str:
         case "count":
             return "–" if value != value or value < 0 else f"{value:,}"
         case "percent":
-            return "–" if value != value else f"{wording.number(100 * value)} %"
+            return "–" if value != value else f"{100 * value:#.4g} %"
         case "number":
-            return wording.number(float(value))
+            # Zeros at the end are kept: numbers below each other have their points nearly so.
+            return "–" if value != value else f"{value:#.4g}".rstrip(".")
         case "flag":
             return "yes" if value else ""
         case "star":
@@ -151,7 +150,7 @@ def cell_text(kind: Kind, value: Any) -> str:
             return "✎" if value else ""
         case "tags":
             return ", ".join(value)
-    return plain_line(str(value)) or "–"
+    return plain_line(str(value)) or ("–" if kind == "text" else "")
 
 
 def plain_line(text: str) -> str:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ard_gui.state.query import Query
 from ard_gui.state.text_search import TextSearch, folded, words
 from backend.errors import ArdError
+from backend.store.columns import FeatureColumns
 from backend.store.filter import compile_filter
 
 Column = npt.NDArray[Any]
@@ -65,30 +66,40 @@ class FeatureRows:
     ----------
     features : int
         D.
-    columns : dict of array [D]
-        All columns, in the order the table offers them.
+    columns : FeatureColumns
+        All columns [D], in the order the table offers them, as they are sorted and filtered: tags as one text.
     """
 
     def __init__(self) -> None:
         self.features = 0
-        self.columns: dict[str, Column] = {}
-        self._stored: dict[str, Column] = {}
+        self.columns = FeatureColumns({})
+        self._lasting = self.columns
+        self._similarity: Column | None = None
         self._own: dict[str, Column] = {}
         self._own_texts: dict[int, str] = {}
-        self._similarity: Column | None = None
+        self._ranked = FeatureColumns({})
         self._search: TextSearch | None = None
         self._lists: dict[str, tuple[int, ...]] = {}
-        self._orders: dict[tuple[str, bool], Int] = {}
         self._masks: dict[str, tuple[object, Mask]] = {}
         self._last_expression: Mask | None = None
 
+    @property
+    def cells(self) -> dict[str, Column]:
+        """All columns as they are shown: tags apart."""
+        return {**self.columns, "tags": self._own["tags"]} if self._own else {}
+
     def open(self, columns: Mapping[str, Column]) -> None:
-        """Take the columns of another SAE, or newer ones; own columns, similarity and texts are set anew."""
-        self._stored = dict(columns)
-        self.features = len(next(iter(columns.values()))) if columns else 0
-        self._own, self._own_texts = no_own(self.features), {}
-        self._similarity = self._search = self._last_expression = None
-        self._lists = {}
+        """Take the columns of another SAE, or newer ones; own columns, similarity, lists and texts are set anew."""
+        found = columns if isinstance(columns, FeatureColumns) else FeatureColumns(columns)
+        self.features = found.rows
+        self._search = self._last_expression = None
+        self._lists, self._own = {}, {}
+        self._lasting, self._similarity = found, None
+        # A rank of −1 says that there is none.
+        ranks = {name: np.where(found[name] < 0, np.nan, found[name]) for name in ("rank",) if name in found}
+        self._ranked = FeatureColumns(ranks)
+        if len(found):
+            self.set_own(no_own(self.features))
         self._join()
 
     def set_own(self, own: Mapping[str, Column]) -> None:
@@ -98,6 +109,8 @@ class FeatureRows:
             raise ValueError(f"own columns of {self.features} features are wrong: {', '.join(wrong)}")
         self._own = {**self._own, **own}
         self._own_texts = _own_texts(self._own)
+        joined = {"tags": np.array([", ".join(one) for one in own["tags"]], dtype=object)} if "tags" in own else {}
+        self._lasting = self._lasting.plus({**own, **joined})
         self._join()
 
     def set_similarity(self, similarity: Column | None) -> None:
@@ -136,10 +149,10 @@ class FeatureRows:
         return Shown(order[np.logical_and.reduce(used)[order]] if used else order, problem)
 
     def _join(self) -> None:
+        """The columns anew; what was made for sorting the lasting ones outlives the similarity."""
+        more = None if self._similarity is None else {"similarity": self._similarity}
+        self.columns = self._lasting if more is None else self._lasting.plus(more)
         self._masks.clear()
-        self._orders.clear()
-        similarity = {} if self._similarity is None else {"similarity": self._similarity}
-        self.columns = {**self._stored, **self._own, **similarity}
 
     def _mask(self, part: str, wanted: Any, make: Callable[[Any], Mask]) -> Mask | None:
         """The mask of one part of the query, kept until the part or the columns change; None if it asks nothing."""
@@ -151,7 +164,7 @@ class FeatureRows:
         return known[1]
 
     def _with_status(self, wanted: tuple[str, ...]) -> Mask:
-        return np.isin(self._stored["status"], wanted) if "status" in self._stored else self._none()
+        return np.isin(self.columns["status"], wanted) if "status" in self.columns else self._none()
 
     def _within(self, ranges: tuple[tuple[str, tuple[float, float]], ...]) -> Mask:
         """Features inside every range; a range of a column that is not there asks nothing."""
@@ -188,27 +201,17 @@ class FeatureRows:
             self._last_expression = None
             return None, None
         try:
-            mask = self._mask("expression", text, lambda asked: compile_filter(asked).mask(self._readable()))
+            mask = self._mask("expression", text, lambda asked: compile_filter(asked).mask(self.columns))
         except ArdError as error:
             return self._last_expression, problem(error, text, self.columns)
         self._last_expression = mask
         return mask, None
 
-    def _readable(self) -> dict[str, Column]:
-        """The columns as the filter reads them: tags as one text."""
-        joined = np.array([", ".join(one) for one in self._own["tags"]], dtype=object)
-        return {**self.columns, "tags": joined}
-
     def _order(self, name: str, descending: bool) -> Int:
-        """All features in the order of a column, kept until the columns change."""
-        if name not in self.columns:
-            return np.arange(self.features)
-        key = (name, descending)
-        if key not in self._orders:
-            values = self.columns[name]
-            # A rank of −1 says that there is none.
-            self._orders[key] = ordered(np.where(values < 0, np.nan, values) if name == "rank" else values, descending)
-        return self._orders[key]
+        """All features in the order of a column."""
+        if name in self._ranked:
+            return self._ranked.order(name, descending)
+        return self.columns.order(name, descending) if name in self.columns else np.arange(self.features)
 
 
 def no_own(features: int) -> dict[str, Column]:
@@ -217,31 +220,6 @@ def no_own(features: int) -> dict[str, Column]:
     tags[:] = [()] * features
     texts = {name: np.full(features, "", dtype=object) for name in ("own_name", "verdict", "note")}
     return {"star": np.zeros(features, bool), "tags": tags, **texts}
-
-
-def ordered(values: Column, descending: bool) -> Int:
-    """Row numbers in ascending or descending order of `values` [n]; among equals the lower row first.
-
-    NaN and empty text come last in both directions; text is compared without regard to letter case.
-    """
-    if values.dtype.kind in "OUS":
-        keys = [folded(", ".join(one) if isinstance(one, tuple) else str(one)) for one in values.tolist()]
-        missing = np.fromiter((not one for one in keys), np.bool_, len(keys))
-        ranks = _ranks(keys)
-    else:
-        missing = values != values
-        ranks = values.astype(np.float64)
-    known = np.flatnonzero(~missing)
-    chosen = ranks[known]
-    return np.concatenate(
-        (known[np.argsort(-chosen if descending else chosen, kind="stable")], np.flatnonzero(missing))
-    )
-
-
-def _ranks(keys: list[str]) -> Column:
-    """Each key's place among the distinct ones in order."""
-    place = {key: number for number, key in enumerate(sorted(set(keys)))}
-    return np.fromiter((place[one] for one in keys), np.float64, len(keys))
 
 
 def _own_texts(own: Mapping[str, Column]) -> dict[int, str]:

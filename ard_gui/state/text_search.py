@@ -8,13 +8,17 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from backend.store.columns import TextIndex
+
 Mask = npt.NDArray[np.bool_]
 REMEMBERED = 64
 
 
 def folded(text: str) -> str:
     """As texts are compared: letter case ignored, composed letters, runs of white space as one blank."""
-    return unicodedata.normalize("NFC", " ".join(text.casefold().split()))
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    return " ".join(text.lower().split())
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -23,7 +27,7 @@ def words(text: str) -> tuple[str, ...]:
 
 
 class TextSearch:
-    """One folded text per feature; building it takes a while, asking does not.
+    """One text per feature; building it takes a while, asking does not.
 
     Parameters
     ----------
@@ -32,19 +36,16 @@ class TextSearch:
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._lines = [folded(one) if one else "" for one in texts]
+        self._index = TextIndex(folded(one) if one else "" for one in texts)
         self._found: dict[str, Mask] = {}
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._index)
 
     def with_word(self, word: str) -> Mask:
         """Which features' texts hold `word` (folded, perhaps a part of a longer word): [features]."""
-        known = self._found.get(word)
-        if known is None:
-            lines = self._lines
-            known = np.fromiter((word in one for one in lines), np.bool_, len(lines))
+        if word not in self._found:
             if len(self._found) >= REMEMBERED:
                 self._found.pop(next(iter(self._found)))
-            self._found[word] = known
-        return known
+            self._found[word] = self._index.contains(word)
+        return self._found[word]

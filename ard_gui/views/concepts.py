@@ -53,7 +53,7 @@ class ConceptsView(QWidget):
         self.rankings = QComboBox()
         self.bar = FilterBar(session)
         self.table = FeatureTable()
-        self.empty = EmptyState(self.table.viewport())
+        self.empty = EmptyState(self.table)
         self.menus = TableMenus(session, actions, self.table)
         self.model, self.filter, self.note = self.table.features, self.bar.expression, self.bar.problem.reason
         self._build()
@@ -65,8 +65,8 @@ class ConceptsView(QWidget):
     def set_own(self, columns: Mapping[str, Column]) -> None:
         """Take the person's own columns of the shown SAE, any of `feature_rows.OWN`; ValueError for other lengths."""
         self._rows.set_own(columns)
-        self.model.take_columns(self._rows.columns)
-        self.bar.take_own(self._rows.columns)
+        self.model.take_columns(self._rows.cells)
+        self.bar.take_own(self._rows.cells)
         self._show_rows()
 
     def set_similarity(self, similarity: Column | None) -> None:
@@ -118,7 +118,8 @@ class ConceptsView(QWidget):
         """Put the marked rows on the clipboard: as CSV of full precision, or as they are shown."""
         features, header = self.table.marked(), self.table.header
         names = header.shown_names()
-        columns = {name: self._rows.columns[name] for name in names}
+        cells = self._rows.cells
+        columns = {name: cells[name] for name in names}
         titles = [self.model.title(self.model.names.index(name)) for name in names]
         if features:
             self._session.worker.run(
@@ -257,8 +258,8 @@ class ConceptsView(QWidget):
         """Everything anew, after columns came or went."""
         ranking = self._session.ranking
         shown = self._rows.shown(self._session.query.value)
-        self.table.show_columns(self._rows.columns, shown.rows, ranking.titles if ranking is not None else {})
-        self.bar.show_columns(self._rows.columns)
+        self.table.show_columns(self._rows.cells, shown.rows, ranking.titles if ranking is not None else {})
+        self.bar.show_columns(self._rows.cells)
         self._show_rows()
 
     def _show_rows(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtWidgets import QToolButton, QWidget
+from PySide6.QtGui import QPaintEvent, QPalette
+from PySide6.QtWidgets import QStyle, QStyleOptionToolButton, QStylePainter, QToolButton, QWidget
 
 from ard_gui.views.flow_layout import FlowLayout
 from ard_gui.views.plain_text import tip
@@ -12,9 +13,23 @@ from ard_gui.views.plain_text import tip
 LONGEST = 32
 
 
-def chip(text: str, name: str, says: str = "", *, checkable: bool = False) -> QToolButton:
-    """A flat button with a text; `name` is what a screen reader says."""
-    button = QToolButton()
+class Chip(QToolButton):
+    """A button that shows plainly whether it is on: the style's own sign of that is hardly seen in dark themes."""
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+        option = QStyleOptionToolButton()
+        self.initStyleOption(option)
+        if self.isChecked():
+            palette = self.palette()
+            palette.setColor(QPalette.ColorRole.Button, palette.color(QPalette.ColorRole.Highlight))
+            palette.setColor(QPalette.ColorRole.ButtonText, palette.color(QPalette.ColorRole.HighlightedText))
+            option.palette = palette  # type: ignore[attr-defined]
+        QStylePainter(self).drawComplexControl(QStyle.ComplexControl.CC_ToolButton, option)
+
+
+def chip(text: str, name: str, says: str = "", *, checkable: bool = False) -> Chip:
+    """A button with a text; `name` is what a screen reader says."""
+    button = Chip()
     button.setText(text)
     button.setAccessibleName(name)
     button.setCheckable(checkable)

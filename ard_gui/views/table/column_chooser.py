@@ -50,7 +50,7 @@ class ColumnChooser(QDialog):
         self.says.setMinimumHeight(3 * self.fontMetrics().lineSpacing())
         self.says.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.up, self.down = QPushButton("&Left"), QPushButton("&Right")
-        self.usual, self.done = QPushButton("&Usual columns"), QPushButton("&Close")
+        self.usual, self.leave = QPushButton("&Usual columns"), QPushButton("&Close")
         self._build()
         self._fill()
 
@@ -58,7 +58,7 @@ class ColumnChooser(QDialog):
         hint = QLabel("Space shows or hides a column; Alt+↑ and Alt+↓ move it.")
         hint.setWordWrap(True)
         buttons = QHBoxLayout()
-        for button in (self.up, self.down, self.usual, self.done):
+        for button in (self.up, self.down, self.usual, self.leave):
             button.setAutoDefault(False)
             buttons.addWidget(button)
         layout = QVBoxLayout(self)
@@ -70,7 +70,7 @@ class ColumnChooser(QDialog):
         self.up.clicked.connect(lambda: self._move(-1))
         self.down.clicked.connect(lambda: self._move(1))
         self.usual.clicked.connect(self._usual)
-        self.done.clicked.connect(self.accept)
+        self.leave.clicked.connect(self.accept)
         self.list.moved.connect(self._move)
         self.resize(420, 520)
 

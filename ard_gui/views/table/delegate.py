@@ -32,7 +32,7 @@ class CellDelegate(QStyledItemDelegate):
     def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:  # noqa: N802
         super().initStyleOption(option, index)
         option.state &= ~QStyle.StateFlag.State_HasFocus  # type: ignore[attr-defined]
-        if self.kind == "text" and runs_right_to_left(option.text):  # type: ignore[attr-defined]
+        if self.kind in ("text", "own") and runs_right_to_left(option.text):  # type: ignore[attr-defined]
             option.direction = Qt.LayoutDirection.RightToLeft  # type: ignore[attr-defined]
         if self.kind in ("star", "status", "tags"):
             option.text = ""  # type: ignore[attr-defined]

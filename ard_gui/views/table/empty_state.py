@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QLabel, QPushButton, QVBoxLayout, QWidget
 
 
 class EmptyState(QWidget):
-    """A sentence and perhaps a button, in the middle of `over`."""
+    """A sentence and perhaps a button, in the middle of a scroll area's viewport.
 
-    def __init__(self, over: QWidget) -> None:
-        super().__init__(over)
+    It is no child of the viewport: scrolling would carry it away.
+    """
+
+    def __init__(self, area: QAbstractScrollArea) -> None:
+        super().__init__(area)
+        self._over = area.viewport()
         self.text = QLabel()
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -21,7 +25,7 @@ class EmptyState(QWidget):
         layout.addWidget(self.text)
         layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignCenter)
         layout.addStretch(2)
-        over.installEventFilter(self)
+        self._over.installEventFilter(self)
         self.hide()
 
     def say(self, text: str, *, clear: bool = False) -> None:
@@ -29,9 +33,9 @@ class EmptyState(QWidget):
         self.text.setText(text)
         self.button.setVisible(clear)
         self.setVisible(bool(text))
-        self.resize(self.parentWidget().size())
+        self.setGeometry(self._over.geometry())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        if event.type() == QEvent.Type.Resize and isinstance(watched, QWidget):
-            self.resize(watched.size())
+        if event.type() == QEvent.Type.Resize:
+            self.setGeometry(self._over.geometry())
         return False

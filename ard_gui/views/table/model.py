@@ -146,7 +146,7 @@ class FeatureTableModel(QAbstractTableModel):
             return tip(f"Feature {feature}", str(value), *self.explain(feature))
         if kind == "star":
             return tip("Starred: click to take the star away." if value else "Click to star the feature.")
-        if kind in ("text", "note", "tags"):
+        if kind in ("text", "own", "note", "tags"):
             text = ", ".join(value) if kind == "tags" else str(value)
             return tip(text) if text else None
         return None

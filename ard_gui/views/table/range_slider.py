@@ -17,6 +17,8 @@ from ard_gui.theme import colours
 BINS = 48
 LOW, HIGH = 0, 1
 HANDLE = 6.0
+OUTSIDE = 120
+"""Opacity of the bars of features that the range leaves out, of 255."""
 STEP, PAGE = 0.01, 0.1
 Key = Qt.Key
 
@@ -158,6 +160,7 @@ class RangeSlider(QWidget):
         tallest = math.log1p(max(int(self._counts.max()), 1))
         width = ground.width() / BINS
         inside, outside = QColor(look.plot), QColor(look.line)
+        outside.setAlpha(OUTSIDE)
         for number, count in enumerate(self._counts.tolist()):
             if count:
                 # Counts on a logarithmic height, so that a tail of few features is seen.

@@ -80,8 +80,11 @@ class SavedQueriesButton(QToolButton):
     def open_dialog(self) -> None:
         """Save, rename and remove."""
         self.dialog = QueriesDialog(self, self.window())
-        self.dialog.destroyed.connect(lambda: setattr(self, "dialog", None))
+        self.dialog.finished.connect(self._closed)
         self.dialog.open()
+
+    def _closed(self, _result: int) -> None:
+        self.dialog = None
 
     def _change(self, queries: dict[str, Query], label: str) -> None:
         before = self.queries

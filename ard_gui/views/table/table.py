@@ -44,6 +44,7 @@ class FeatureTable(QTableView):
         self._quiet = False
         self._by_key = False
         self.setHorizontalHeader(self.header)
+        self.header.setSortIndicatorShown(True)
         self.setModel(self.features)
         self.setAccessibleName("Features")
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -196,7 +197,8 @@ class FeatureTable(QTableView):
             if follow and in_sight and now >= 0:
                 self.verticalScrollBar().setValue(now - (row - top))
             else:
-                self.verticalScrollBar().setValue(max(top, 0))
+                # Where the rows have become too few for that place, their top is a better one than their end.
+                self.verticalScrollBar().setValue(top if 0 <= top <= self.verticalScrollBar().maximum() else 0)
         finally:
             self._quiet = before
         if self.marked() != marked:
