@@ -79,7 +79,8 @@ class ExpressionField(QLineEdit):
         self._model.setStringList(fitting)
         self.completions.setCompletionPrefix(beginning)
         popup = self.completions.popup()
-        popup.setCurrentIndex(self.completions.completionModel().index(0, 0))
+        if beginning not in found:
+            popup.setCurrentIndex(self.completions.completionModel().index(0, 0))
         place = self.cursorRect()
         place.setWidth(popup.sizeHintForColumn(0) + popup.verticalScrollBar().sizeHint().width() + 16)
         self.completions.complete(place)

@@ -61,9 +61,7 @@ class SearchField(QWidget):
             self._set(WORDS, text)
         elif meaning and not text:
             self._set(MEANING, meaning)
-        elif not text and not meaning and not self._pause.isActive():
-            self._set(self.mode.currentIndex(), "")
-        else:
+        elif not self._pause.isActive():
             self._set(self.mode.currentIndex(), text if self.mode.currentIndex() == WORDS else meaning)
 
     def _set(self, mode: int, text: str) -> None:
