@@ -117,6 +117,7 @@ class Session(QObject):
             self._study_read(result)
         elif kind == "ranking":
             self.ranking = result
+            self.reader.in_spare_time(result.read_ahead)
             self.selection.clear()
             self.ranking_opened.emit()
         elif kind == "feature" and result.feature == self.selection.feature:
