@@ -24,7 +24,7 @@ from backend.errors import ArdError
 from backend.export import wording
 from backend.store.clips import ClipTable
 from backend.store.columns import FeatureColumns
-from backend.store.concepts import Concept
+from backend.store.concepts import ConceptsFile
 from backend.store.features import description, feature_columns
 from backend.store.retrieval import RetrievalFile
 from backend.study.folder import Study
@@ -73,12 +73,9 @@ class OpenRanking:
         self.titles = {"name": f"name {wording.CONSENSUS_MARK}"} if namer == "consensus" else {}
 
     @property
-    def concepts(self) -> list[Concept]:
-        """What is known of the described features, the best-ranked first; empty where nothing was described.
-
-        Read anew each time, which takes a while.
-        """
-        return [] if self._concepts is None else self._concepts.concepts
+    def concepts(self) -> ConceptsFile | None:
+        """What is known of the described features; None where nothing was described."""
+        return self._concepts
 
     def lines(self, feature: int, draw: int = 0) -> FeatureLines:
         """The page of one feature; `draw` is the seed of its random clips."""

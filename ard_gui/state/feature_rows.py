@@ -73,7 +73,7 @@ class FeatureRows:
     def __init__(self) -> None:
         self.features = 0
         self.columns = FeatureColumns({})
-        self._lasting = self.columns
+        self._stored = self._lasting = self.columns
         self._similarity: Column | None = None
         self._own: dict[str, Column] = {}
         self._own_texts: dict[int, str] = {}
@@ -94,7 +94,8 @@ class FeatureRows:
         self.features = found.rows
         self._search = self._last_expression = None
         self._lists, self._own = {}, {}
-        self._lasting, self._similarity = found, None
+        self._stored = self._lasting = found
+        self._similarity = None
         # A rank of −1 says that there is none.
         ranks = {name: np.where(found[name] < 0, np.nan, found[name]) for name in ("rank",) if name in found}
         self._ranked = FeatureColumns(ranks)
@@ -108,7 +109,8 @@ class FeatureRows:
         if wrong:
             raise ValueError(f"own columns of {self.features} features are wrong: {', '.join(wrong)}")
         self._own = {**self._own, **own}
-        self._own_texts = _own_texts(self._own)
+        if own.keys() - {"star"}:
+            self._own_texts = _own_texts(self._own)
         joined = {"tags": np.array([", ".join(one) for one in own["tags"]], dtype=object)} if "tags" in own else {}
         self._lasting = self._lasting.plus({**own, **joined})
         self._join()
@@ -125,7 +127,9 @@ class FeatureRows:
         if search is not None and len(search) != self.features:
             raise ValueError(f"texts of {len(search)} features for {self.features} features")
         self._search = search
-        self._masks.pop("text", None)
+        # Whoever read the texts may have prepared stored columns meanwhile.
+        self._lasting = self._stored.plus({name: self._lasting[name] for name in self._lasting if name in self._own})
+        self._join()
 
     def set_lists(self, lists: Mapping[str, Sequence[int]]) -> None:
         """Take the named lists that `Query.listed` can name: id to features."""
@@ -211,6 +215,8 @@ class FeatureRows:
         """All features in the order of a column."""
         if name in self._ranked:
             return self._ranked.order(name, descending)
+        if name in self._stored and name not in self._own:
+            return self._stored.order(name, descending)
         return self.columns.order(name, descending) if name in self.columns else np.arange(self.features)
 
 

@@ -32,11 +32,11 @@ class TextSearch:
     Parameters
     ----------
     texts : iterable of str
-        Of each feature, in feature order; "" for none.
+        Of each feature, in feature order and `folded`; "" for none.
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._index = TextIndex(folded(one) if one else "" for one in texts)
+        self._index = TextIndex(texts)
         self._found: dict[str, Mask] = {}
 
     def __len__(self) -> int:

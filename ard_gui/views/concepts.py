@@ -12,7 +12,7 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QComboBox, QDockWidget, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ard_gui.actions import Actions
-from ard_gui.services.feature_texts import FeatureTexts, feature_texts
+from ard_gui.services.feature_texts import FeatureTexts, TextReading
 from ard_gui.services.ranking_lines import RankingLine, ranking_lines
 from ard_gui.session import Session
 from ard_gui.state.feature_rows import FeatureRows
@@ -27,6 +27,7 @@ from ard_gui.views.table.table import FeatureTable
 Column = npt.NDArray[Any]
 NO_STUDY = "No study is open."
 NO_FEATURES = "This study has no ranked features yet. Run: ard run"
+TEXTS = "feature texts"
 MOST_REMEMBERED = 200
 
 
@@ -231,12 +232,18 @@ class ConceptsView(QWidget):
             wanted = self.model.feature(0)
         if 0 <= wanted < self._rows.features:
             self._session.selection.choose(wanted)
-        self._session.reader.ask("feature texts", lambda: feature_texts(ranking))
+        self._session.reader.ask(TEXTS, TextReading(ranking).step)
 
     def _arrived(self, kind: str, result: Any) -> None:
         if kind == "ranking lines":
             self._fill_rankings(result)
-        elif kind == "feature texts" and isinstance(result, FeatureTexts) and result.ranking is self._session.ranking:
+        elif kind == TEXTS and result.ranking is self._session.ranking:
+            self._take_texts(result)
+
+    def _take_texts(self, result: FeatureTexts | TextReading) -> None:
+        if isinstance(result, TextReading):
+            self._session.reader.ask(TEXTS, result.step)
+        else:
             self._rows.set_search(result.search)
             self.model.explain = lambda feature: result.explanations.get(feature, ())
             if self._session.query.value.text:

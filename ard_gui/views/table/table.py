@@ -46,6 +46,8 @@ class FeatureTable(QTableView):
         self.setHorizontalHeader(self.header)
         self.header.setSortIndicatorShown(True)
         self.setModel(self.features)
+        # The header asks at every paint whether whole columns are marked, which takes a second where all rows are.
+        self.header.setSelectionModel(QItemSelectionModel(self.features, self.header))
         self.setAccessibleName("Features")
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
