@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ard_gui.services.clip_media import ClipMedia
@@ -68,7 +69,7 @@ class Session(QObject):
         What the person noted on the study.
     overview : Overview or None
     ranking : OpenRanking or None
-    shown : tuple of int
+    shown : int array
         The features that the table shows, in its order.
     first_ranking : str
         Id of the SAE to show first; set it in an answer to `study_opened`.
@@ -98,7 +99,7 @@ class Session(QObject):
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
         self.lines: FeatureLines | None = None
-        self.shown: tuple[int, ...] = ()
+        self.shown = np.empty(0, np.int64)
         self.first_ranking, self.refreshing = "", False
         self._files: Files = ()
         self.reader.ready.connect(self._arrived)
@@ -157,7 +158,7 @@ class Session(QObject):
         self.listening.leave()
         self.media.forget()
         self.overview = self.ranking = self.lines = None
-        self.shown = ()
+        self.shown = np.empty(0, np.int64)
         self._files = ()
         self.study_closed.emit()
 
