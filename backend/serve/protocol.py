@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from backend.errors import ArdError
 from backend.export.json_values import finite
-from backend.serve.base import REQUESTS, Request
+from backend.serve.base import REQUESTS, Fields, Request
 
 VERSION = 1
 CANCEL = "cancel"
@@ -41,7 +41,12 @@ class Replies:
 
     def error(self, id_: Any, do: str, error: ArdError, *, unexpected: bool = False) -> None:
         """Say what went wrong, where, and what to do."""
-        self.send(id_, do, "error", what=error.what, path=error.path, todo=error.todo, unexpected=unexpected)
+        self.send(id_, do, "error", **error_fields(error, unexpected=unexpected))
+
+
+def error_fields(error: ArdError, *, unexpected: bool = False) -> Fields:
+    """The fields of an "error" message."""
+    return {"what": error.what, "path": error.path, "todo": error.todo, "unexpected": unexpected}
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,17 @@ from dataclasses import dataclass
 from typing import IO
 
 from backend.errors import ArdError, Stopped
-from backend.serve.base import Request, Talk
-from backend.serve.protocol import CANCEL, VERSION, Asked, MisunderstoodError, NobodyListensError, Replies, parse
+from backend.serve.base import Fields, Request, Talk
+from backend.serve.protocol import (
+    CANCEL,
+    VERSION,
+    Asked,
+    MisunderstoodError,
+    NobodyListensError,
+    Replies,
+    error_fields,
+    parse,
+)
 from backend.serve.resident import Resident
 
 SECONDS_TO_END = 3.0
@@ -123,7 +132,6 @@ class Server:
 
     def _next(self) -> _Task | None:
         with self._change:
-            self._running = None
             self._change.wait_for(lambda: self._waiting or not self._open)
             if not self._open:
                 return None
@@ -131,27 +139,29 @@ class Server:
             return self._running
 
     def _answer(self, task: _Task) -> None:
-        """Run one request; whatever goes wrong becomes a message, and the server lives on."""
-        asked = task.asked
+        """Run one request and send its last message, after which it cannot be cancelled."""
+        type_, fields = self._outcome(task)
+        with self._change:
+            self._running = None
+            if task.talk.unwanted:
+                type_, fields = "dropped", {}
+        self._replies.send(task.asked.id, task.asked.do, type_, **fields)
+
+    def _outcome(self, task: _Task) -> tuple[str, Fields]:
+        """Type and fields of the answer; whatever goes wrong becomes an error, and the server lives on."""
         try:
-            result = task.request.run(self._resident, task.talk)
+            return "answer", {"result": task.request.run(self._resident, task.talk)}
         except Stopped:
-            self._drop(task)
+            return "dropped", {}
         except ArdError as error:
-            self._replies.error(asked.id, asked.do, error)
+            return "error", error_fields(error)
         except NobodyListensError:
             raise
         except (Exception, SystemExit) as error:
             traceback.print_exc(file=sys.stderr)
             if _out_of_memory(error):
-                self._replies.error(asked.id, asked.do, _no_room(error))
-            else:
-                self._replies.error(asked.id, asked.do, _unexpected(error), unexpected=True)
-        else:
-            if task.talk.unwanted:
-                self._drop(task)
-            else:
-                self._replies.send(asked.id, asked.do, "answer", result=result)
+                return "error", error_fields(_no_room(error))
+            return "error", error_fields(_unexpected(error), unexpected=True)
 
 
 def _unexpected(error: BaseException) -> ArdError:
