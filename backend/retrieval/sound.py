@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,8 @@ class SoundFeatures:
     read_trace : function
         Trace of the feature at a position of `feature`.
     quality : dict
-        Metrics of the SAE's reconstruction of this sound (`Quality`); empty for raw units.
+        Metrics of the SAE's reconstruction of this sound (`Quality`), the variance being that inside the sound, which
+        one token has not; empty for raw units.
     features : int
         D.
     nbytes : int
@@ -95,7 +97,7 @@ def sae_features(sae: Sae, x: torch.Tensor, settings: Mapping[str, Any]) -> Soun
         coverage=clip_score(run.sum, run.count, tokens, "coverage"),
         max=run.max.astype(np.float64),
         read_trace=trace,
-        quality=quality.values(),
+        quality=quality.values() | ({} if len(x) > 1 else {"fvu": nan, "explained_variance": nan}),
         features=run.features,
         nbytes=run.token.nbytes + run.value.nbytes,
     )

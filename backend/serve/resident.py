@@ -144,24 +144,27 @@ class Resident:
             return str(found[0]) if len(found) == 1 else "float16"
         return "" if extract.storage == "stream" else extract.dtype
 
-    def sae(self, ranked: Ranked, talk: Talk) -> Sae:
-        """The SAE of a ranking, on the model's device.
-
-        Raises ArdError if its weights are damaged, or others than those whose features were ranked.
-        """
-        from backend.sae.files import load_sae
-        from backend.targets.load import choose_device
-
+    def check_weights(self, ranked: Ranked) -> None:
+        """ArdError if the SAE's weights are others than those whose features were ranked."""
+        if ranked.raw:
+            return
         folder = self.study.sae(ranked.id)
-        weights = str(read_json(folder / "config.json")["weights_hash"])
-        if weights != ranked.weights:
+        if str(read_json(folder / "config.json")["weights_hash"]) != ranked.weights:
             raise ArdError(
                 f"the SAE '{ranked.id}' has changed since its features were ranked", path=folder, todo="Run: ard run"
             )
+
+    def sae(self, ranked: Ranked, talk: Talk) -> Sae:
+        """The SAE of a ranking, on the model's device; ArdError as `check_weights`, and if its file is damaged."""
+        from backend.sae.files import load_sae
+        from backend.targets.load import choose_device
+
+        self.check_weights(ranked)
         known = self._saes.get(ranked.id)
-        if known is None or known[0] != weights:
+        if known is None or known[0] != ranked.weights:
             talk.step("loading the SAE")
-            known = self._saes[ranked.id] = (weights, load_sae(folder, choose_device(self.settings.model.device)))
+            device = choose_device(self.settings.model.device)
+            known = self._saes[ranked.id] = (ranked.weights, load_sae(self.study.sae(ranked.id), device))
         return known[1]
 
     def embedder(self, talk: Talk) -> Embedder:

@@ -74,6 +74,7 @@ def encode(resident: Resident, asked: SoundRequest, talk: Talk) -> Encoding:
     where there is no such ranking; and as loading the model does. Stopped if it is no longer wanted.
     """
     ranked = resident.ranked(asked.sae)
+    resident.check_weights(ranked)
     clip, settings = asked.clip(), resident.settings
     try:
         status = Path(asked.path).stat()
