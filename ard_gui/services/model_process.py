@@ -86,13 +86,13 @@ class ModelProcess:
 
     def _start(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-P", "-m", "backend.serve", str(self._study)]
-        # its own group: Ctrl-C in the terminal is for the window, which then closes the server
+        flags = 0
         if sys.platform == "win32":
             flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
-            own: dict[str, Any] = {"creationflags": flags}
-        else:
-            own = {"start_new_session": True}
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, **own)
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, creationflags=flags,
+            start_new_session=True,  # Ctrl-C in the terminal is for the window, which then closes the server
+        )  # fmt: skip
 
     def _read(self, process: subprocess.Popen[bytes]) -> str:
         """Hand on every message until there are no more; returns why the server could not open the study, if so."""

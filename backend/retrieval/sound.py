@@ -113,7 +113,7 @@ def unit_features(x: torch.Tensor, settings: Mapping[str, Any], device: torch.de
     feature = np.arange(units_of(x.shape[1], reading))
 
     def read(position: int) -> npt.NDArray[np.float32]:
-        return read_tokens(values, feature[position : position + 1], reading)[0]
+        return np.asarray(read_tokens(values, feature[position : position + 1], reading)[0])
 
     def trace(position: int) -> Trace:
         found = read(position)
@@ -126,7 +126,7 @@ def unit_features(x: torch.Tensor, settings: Mapping[str, Any], device: torch.de
         score=clip_score(total, count, len(x), settings["score"]),
         mean=clip_score(total, count, len(x), "mean"),
         coverage=clip_score(total, count, len(x), "coverage"),
-        max=np.array([read(k).max() for k in feature], dtype=np.float64),
+        max=np.array([read(k).max() for k in range(len(feature))], dtype=np.float64),
         read_trace=trace,
         quality={},
         features=len(feature),
