@@ -7,6 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from ard_gui.services.clip_media import ClipMedia
 from ard_gui.services.own_notes import OwnNotes
 from ard_gui.services.reader import Reader
 from ard_gui.services.study_reading import FeatureLines, OpenRanking, Overview, overview
@@ -55,6 +56,8 @@ class Session(QObject):
         For what must all be done.
     watch : StudyWatch
         Looks at the open study's files.
+    media : ClipMedia
+        Sound and spectrogram of the open study's clips.
     notes : OwnNotes
         What the person noted on the study.
     overview : Overview or None
@@ -82,6 +85,7 @@ class Session(QObject):
         self.selection, self.query = Selection(), FeatureQuery()
         self.undo, self.notices = UndoStack(), Notices()
         self.reader, self.worker, self.watch = Reader(), Worker("window-worker"), StudyWatch()
+        self.media = ClipMedia(lambda: self.preferences.values.roots)
         self.notes = OwnNotes(self.undo, self.notices)
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
@@ -99,7 +103,7 @@ class Session(QObject):
         self._saving.setSingleShot(True)
         self._saving.setInterval(SAVE_AFTER_MS)
         self._saving.timeout.connect(self._save_preferences)
-        self.preferences.changed.connect(lambda _: self._saving.start())
+        self.preferences.changed.connect(self._preference_changed)
 
     @property
     def ranking_name(self) -> str:
@@ -142,6 +146,7 @@ class Session(QObject):
         self.selection.clear()
         self.query.clear()
         self.undo.clear()
+        self.media.forget()
         self.overview = self.ranking = self.lines = None
         self.shown = ()
         self._files = ()
@@ -155,6 +160,7 @@ class Session(QObject):
         self.watch.close()
         self.reader.close()
         self.notes.close()
+        self.media.close()
         self.worker.close()
 
     def ended(self, seconds: float) -> bool:
@@ -235,6 +241,11 @@ class Session(QObject):
         if self.ranking is not None and feature >= 0:
             ranking = self.ranking
             self.reader.ask("feature", lambda: ranking.lines(feature))
+
+    def _preference_changed(self, name: str) -> None:
+        self._saving.start()
+        if name == "roots":
+            self.media.forget()
 
     def _save_preferences(self) -> None:
         self.worker.run(
