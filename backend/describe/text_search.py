@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.describe.cache import VectorCache
-from backend.describe.clip_key import clip_key
 from backend.describe.embedders.base import Embedder
 from backend.describe.embedders.windows import unit
 from backend.errors import ArdError
+from backend.store.clip_key import clip_key
 from backend.store.clips import ClipTable
 
 Int = npt.NDArray[np.int64]

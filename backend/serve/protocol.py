@@ -49,6 +49,11 @@ def error_fields(error: ArdError, *, unexpected: bool = False) -> Fields:
     return {"what": error.what, "path": error.path, "todo": error.todo, "unexpected": unexpected}
 
 
+def unforeseen(error: BaseException) -> ArdError:
+    """The message for a fault that nobody foresaw."""
+    return ArdError(f"unexpected error: {type(error).__name__}: {error}", todo="The whole report is in the log.")
+
+
 @dataclass(frozen=True)
 class Asked:
     """One request as it came.
@@ -74,9 +79,9 @@ class Asked:
 class MisunderstoodError(Exception):
     """A line that is no request; carries what could be read of it, and the error to answer with."""
 
-    def __init__(self, id_: Any, do: str, error: ArdError) -> None:
+    def __init__(self, id_: Any, do: str, error: ArdError, *, unexpected: bool = False) -> None:
         super().__init__(str(error))
-        self.id, self.do, self.error = id_, do, error
+        self.id, self.do, self.error, self.unexpected = id_, do, error, unexpected
 
 
 def parse(line: bytes) -> Asked:
@@ -96,6 +101,9 @@ def parse(line: bytes) -> Asked:
         raise MisunderstoodError(id_, do, error) from error
     except ValidationError as error:
         raise MisunderstoodError(id_, do, ArdError(_explained(do, error))) from error
+    except Exception as error:
+        # a kind from another package may fail as it is imported
+        raise MisunderstoodError(id_, do, unforeseen(error), unexpected=True) from error
 
 
 def _explained(do: str, error: ValidationError) -> str:

@@ -20,6 +20,7 @@ from backend.serve.protocol import (
     Replies,
     error_fields,
     parse,
+    unforeseen,
 )
 from backend.serve.resident import Resident
 
@@ -86,12 +87,9 @@ class Server:
         try:
             asked = parse(line)
         except MisunderstoodError as error:
-            self._replies.error(error.id, error.do, error.error)
-            return
-        except Exception as error:
-            # a kind of request from another package may fail as it is imported
-            traceback.print_exc(file=sys.stderr)
-            self._replies.error(None, "", _unexpected(error), unexpected=True)
+            if error.unexpected:
+                traceback.print_exc(file=sys.stderr)
+            self._replies.error(error.id, error.do, error.error, unexpected=error.unexpected)
             return
         if asked.do == CANCEL:
             self._replies.send(asked.id, CANCEL, "answer", result={"cancelled": self._cancel(asked)})
@@ -161,11 +159,7 @@ class Server:
             traceback.print_exc(file=sys.stderr)
             if _out_of_memory(error):
                 return "error", error_fields(_no_room(error))
-            return "error", error_fields(_unexpected(error), unexpected=True)
-
-
-def _unexpected(error: BaseException) -> ArdError:
-    return ArdError(f"unexpected error: {type(error).__name__}: {error}", todo="The whole report is in the log.")
+            return "error", error_fields(unforeseen(error), unexpected=True)
 
 
 def _out_of_memory(error: BaseException) -> bool:

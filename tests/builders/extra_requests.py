@@ -70,7 +70,8 @@ def extra_requests(folder: Path) -> dict[str, str]:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ard-extra-requests\nVersion: 1\n")
     names = ("Noisy", "Slow", "Steady", "Deaf", "Fails")
-    points = "".join(f"{name.lower()} = ard_extra_requests:{name}\n" for name in names)
+    points = "broken = ard_extra_requests_that_are_not_there:Broken\n"
+    points += "".join(f"{name.lower()} = ard_extra_requests:{name}\n" for name in names)
     (info / "entry_points.txt").write_text(f"[ard.requests]\n{points}")
     root = Path(__file__).resolve().parents[2]
     return {"PYTHONPATH": os.pathsep.join([str(folder), str(root)])}

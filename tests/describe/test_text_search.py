@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from backend.describe.cache import VectorCache
-from backend.describe.clip_key import clip_key
 from backend.describe.embedders.base import Embedder, Vectors
 from backend.describe.text_search import HeardClips, best, text_vector
 from backend.errors import ArdError
+from backend.store.clip_key import clip_key
 from backend.store.clips import Clip, ClipTable, write
 from builders.toy_embedder import ToyEmbedder
 

@@ -46,7 +46,9 @@ def test_hello_says_what_can_be_asked_and_of_which_sae(server: Served, study: St
         ("encoder.2-batchtopk-e4-k8-s0", "encoder.2", False, 64), ("raw-encoder.2", "encoder.2", True, 16),
     ]  # fmt: skip
     assert not any(one["stale"] or one["why_not"] for one in found["saes"])
-    assert {name: why for name, why in found["why_not"].items() if why} == {}
+    reasons = {name: why for name, why in found["why_not"].items() if why}
+    assert list(reasons) == ["broken"]
+    assert "No module named 'ard_extra_requests_that_are_not_there'" in reasons["broken"]
     assert {"encode", "hello", "text", "trace", "noisy"} <= set(found["why_not"])
 
 
@@ -140,6 +142,13 @@ def test_unknown_kind_and_wrong_fields_are_explained(server: Served) -> None:
     assert "tip: Extra inputs" in server.error("encode", path="/a.wav", tip=1)["what"]
     assert "path: Field required" in server.error("encode")["what"]
     assert "start: " in server.error("encode", path="/a.wav", start=-1)["what"]
+
+
+def test_kind_that_cannot_be_imported_is_an_error_of_its_requests(server: Served) -> None:
+    server.send(b'{"id": "b", "do": "broken"}')
+    found = server.until(lambda m: m["type"] == "error")
+    assert (found["id"], found["do"], found["unexpected"]) == ("b", "broken", True)
+    assert "No module named" in found["what"]
 
 
 def test_closing_stdin_ends_it(own_server: Served) -> None:

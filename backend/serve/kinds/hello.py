@@ -64,3 +64,6 @@ def _why_not(name: str, resident: Resident) -> str:
         return REQUESTS.get(name).why_not(resident)
     except ArdError as error:
         return str(error)
+    except Exception as error:
+        # a kind from another package may fail as it is imported; the others can be asked all the same
+        return f"unexpected error: {type(error).__name__}: {error}"
