@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 from ard_gui.actions import Actions
 from ard_gui.session import Session
 from ard_gui.views.concepts import ConceptsView
+from ard_gui.views.lists import ListsView
 
 Area = Qt.DockWidgetArea
 
@@ -44,4 +45,5 @@ class Dock:
 
 DOCKS: tuple[Dock, ...] = (
     Dock("concepts", "Concepts", Area.LeftDockWidgetArea, ConceptsView, shown=True, keys="Ctrl+Alt+1"),
+    Dock("lists", "Lists", Area.RightDockWidgetArea, ListsView, keys="Ctrl+Alt+3"),
 )

@@ -52,15 +52,16 @@ class Reader(QObject):
             self._spare = step
             self._change.notify()
 
-    def close(self) -> None:
-        """Finish the running request and end the thread."""
+    def close(self, seconds: float = 0.5) -> bool:
+        """End the thread after the running request, whose result is dropped; whether it ended within `seconds`."""
         with self._change:
             self._open = False
             self._waiting.clear()
             self._newest.clear()
             self._spare = None
             self._change.notify()
-        self._thread.join()
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _serve(self) -> None:
         while True:

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ard_gui.state.event import Event
 
 LONGEST_HISTORY = 500
 NONE = -1
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What `Selection.put_back` restores."""
+
+    feature: int
+    features: tuple[int, ...]
+    clip: int
+    clip_key: str
+    visits: tuple[int, ...]
+    place: int
 
 
 class Selection:
@@ -21,6 +34,8 @@ class Selection:
         Everything that is marked in the table; holds `feature` unless it is empty.
     clip : int
         Clip table row of the chosen clip; −1 for none.
+    clip_key : str
+        What its judgements are kept under (`backend.store.clip_key`); "" for none.
     feature_changed : Event[int]
     features_changed : Event[tuple of int]
     clip_changed : Event[int]
@@ -28,6 +43,7 @@ class Selection:
 
     def __init__(self) -> None:
         self.feature, self.clip = NONE, NONE
+        self.clip_key = ""
         self.features: tuple[int, ...] = ()
         self.feature_changed: Event[int] = Event()
         self.features_changed: Event[tuple[int, ...]] = Event()
@@ -55,9 +71,9 @@ class Selection:
             self.features = found
             self.features_changed.emit(found)
 
-    def choose_clip(self, clip: int) -> None:
+    def choose_clip(self, clip: int, key: str = "") -> None:
         if clip != self.clip:
-            self.clip = clip
+            self.clip, self.clip_key = clip, key
             self.clip_changed.emit(clip)
 
     def clear(self) -> None:
@@ -67,6 +83,18 @@ class Selection:
         self.choose_several(())
         if self.feature != NONE:
             self._show(NONE)
+
+    def keep(self) -> Kept:
+        """What is chosen and visited, for `put_back`."""
+        return Kept(self.feature, self.features, self.clip, self.clip_key, tuple(self._visits), self._place)
+
+    def put_back(self, kept: Kept) -> None:
+        """Choose what was chosen, whatever was chosen and visited meanwhile."""
+        self._visits, self._place, self._stepping = list(kept.visits), kept.place, False
+        if kept.feature != self.feature:
+            self._show(kept.feature)
+        self.choose_several(kept.features)
+        self.choose_clip(kept.clip, kept.clip_key)
 
     @property
     def can_go_back(self) -> bool:

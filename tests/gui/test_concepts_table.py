@@ -22,7 +22,7 @@ from ard_gui.views.table.delegate import runs_right_to_left
 from ard_gui.views.table.go_to_feature import GoToFeature
 from backend.store.concepts import ClipCaption, Concept
 from backend.study.folder import Study
-from builders.described_study import describe_by_hand, the_sae
+from builders.described_study import describe_by_hand, the_sae, undescribe
 
 Make = Callable[..., MainWindow]
 Key = Qt.Key
@@ -319,3 +319,27 @@ def test_window_without_a_study_says_that_none_is_open(make_window: Make) -> Non
     QTest.keyClick(asking.number, Key.Key_Return)
     assert asking.note.text() == "No features are open."
     asking.close()
+
+
+def test_sae_without_any_feature_says_so(make_window: Make, own_study: Study) -> None:
+    sae = the_sae(own_study)
+    undescribe(own_study, sae)
+    with h5py.File(own_study.retrieval(sae), "r+") as file:
+        features = int(file.attrs["features"])
+        names: list[str] = []
+        file.visititems(lambda name, one: names.append(name) if isinstance(one, h5py.Dataset) else None)
+        for name in names:
+            values = file[name][...]
+            if len(values) in (features, features + 1):
+                del file[name]
+                file[name] = values[: len(values) - features]
+        file.attrs["features"] = 0
+    window = make_window()
+    window.open_study(own_study.root)
+    view = window.view("concepts")
+    until(lambda: window.session.ranking is not None and view.empty.text.text() == "This SAE has no features.")
+    assert view.empty.isVisible()
+    assert view.bar.count.text() == ""
+    window.actions_table["go.random"].trigger()
+    view.filter.setText("m > 3")
+    assert window.session.selection.feature == -1
