@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ard_gui.services.clip_media import ClipMedia
+from ard_gui.services.listening import Listening
 from ard_gui.services.own_notes import OwnNotes
 from ard_gui.services.playback.player import Player
 from ard_gui.services.reader import Reader
@@ -61,11 +63,13 @@ class Session(QObject):
         Sound and spectrogram of the open study's clips.
     player : Player
         Plays one sound at a time; opens nothing before the first is played.
+    listening : Listening
+        Plays the current clip with the player.
     notes : OwnNotes
         What the person noted on the study.
     overview : Overview or None
     ranking : OpenRanking or None
-    shown : tuple of int
+    shown : int array
         The features that the table shows, in its order.
     first_ranking : str
         Id of the SAE to show first; set it in an answer to `study_opened`.
@@ -90,11 +94,12 @@ class Session(QObject):
         self.reader, self.worker, self.watch = Reader(), Worker("window-worker"), StudyWatch()
         self.media = ClipMedia(lambda: self.preferences.values.roots)
         self.player = Player()
+        self.listening = Listening(self.preferences, self.media, self.player, self.notices)
         self.notes = OwnNotes(self.undo, self.notices)
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
         self.lines: FeatureLines | None = None
-        self.shown: tuple[int, ...] = ()
+        self.shown = np.empty(0, np.int64)
         self.first_ranking, self.refreshing = "", False
         self._files: Files = ()
         self.reader.ready.connect(self._arrived)
@@ -150,10 +155,10 @@ class Session(QObject):
         self.selection.clear()
         self.query.clear()
         self.undo.clear()
-        self.player.stop()
+        self.listening.leave()
         self.media.forget()
         self.overview = self.ranking = self.lines = None
-        self.shown = ()
+        self.shown = np.empty(0, np.int64)
         self._files = ()
         self.study_closed.emit()
 
@@ -179,6 +184,7 @@ class Session(QObject):
         elif kind == "ranking":
             self._files, self.ranking = result
             self.reader.in_spare_time(self.ranking.read_ahead)
+            self.listening.leave()
             self.selection.clear()
             self.notes.show(self.ranking.name)
             self.ranking_opened.emit()
@@ -222,6 +228,10 @@ class Session(QObject):
 
     def _swap(self, files: Files, ranking: OpenRanking) -> None:
         kept = self.selection.keep()
+        if self.ranking is not None and ranking.clips.path != self.ranking.clips.path:
+            # rows of the clip table may mean other clips now
+            self.listening.leave()
+            self.media.forget()
         self._files, self.ranking, self.refreshing = files, ranking, True
         try:
             self.notes.show(ranking.name)

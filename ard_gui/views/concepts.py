@@ -272,6 +272,7 @@ class ConceptsView(QWidget):
     def _show_rows(self) -> None:
         query = self._session.query.value
         shown = self._rows.shown(query)
+        self._session.shown = shown.rows
         if not np.array_equal(shown.rows, self.model.rows):
             before, self._shown_query = self._shown_query, query
             resorted = (before.sort, before.descending) != (query.sort, query.descending)
