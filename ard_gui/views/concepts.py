@@ -97,7 +97,7 @@ class ConceptsView(QWidget):
     def columns_state(self) -> dict[str, Any]:
         """Columns, sliders and the feature last shown of each SAE, for `restore_columns`, as JSON has it."""
         return {
-            "header": self.table.header.state(),
+            "header": self.table.header.arrangement(),
             "ranges": list(self.bar.ranges.chosen),
             "ranges_shown": self.bar.ranges_button.isChecked(),
             "features": dict(list(self._remembered.items())[-MOST_REMEMBERED:]),

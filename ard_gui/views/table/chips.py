@@ -23,7 +23,7 @@ class Chip(QToolButton):
             palette = self.palette()
             palette.setColor(QPalette.ColorRole.Button, palette.color(QPalette.ColorRole.Highlight))
             palette.setColor(QPalette.ColorRole.ButtonText, palette.color(QPalette.ColorRole.HighlightedText))
-            option.palette = palette  # type: ignore[attr-defined]
+            option.palette = palette
         QStylePainter(self).drawComplexControl(QStyle.ComplexControl.CC_ToolButton, option)
 
 

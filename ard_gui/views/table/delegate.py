@@ -31,29 +31,29 @@ class CellDelegate(QStyledItemDelegate):
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:  # noqa: N802
         super().initStyleOption(option, index)
-        option.state &= ~QStyle.StateFlag.State_HasFocus  # type: ignore[attr-defined]
-        if self.kind in ("text", "own") and runs_right_to_left(option.text):  # type: ignore[attr-defined]
-            option.direction = Qt.LayoutDirection.RightToLeft  # type: ignore[attr-defined]
+        option.state &= ~QStyle.StateFlag.State_HasFocus
+        if self.kind in ("text", "own") and runs_right_to_left(option.text):
+            option.direction = Qt.LayoutDirection.RightToLeft
         if self.kind in ("star", "status", "tags"):
-            option.text = ""  # type: ignore[attr-defined]
+            option.text = ""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         super().paint(painter, option, index)
         if self.kind not in ("star", "status", "tags"):
             return
         value = index.data(VALUE)
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
-        palette: QPalette = option.palette  # type: ignore[attr-defined]
-        rect = QRectF(option.rect)  # type: ignore[attr-defined]
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)
+        palette: QPalette = option.palette
+        rect = QRectF(option.rect)
         on_selection = palette.color(QPalette.ColorRole.HighlightedText) if selected else None
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(option.font)  # type: ignore[attr-defined]
+        painter.setFont(option.font)
         painter.setClipRect(rect)
         if self.kind == "star":
             _star(painter, rect, bool(value), on_selection)
         elif self.kind == "status":
-            colour = STATUS_COLOUR.get(str(value), lambda c: c.muted)(colours())
+            colour = STATUS_COLOUR.get(str(value), STATUS_COLOUR["dead"])(colours())
             _chips(painter, rect, (str(value),), on_selection or QColor(colour))
         else:
             _chips(painter, rect, tuple(value), on_selection or palette.color(QPalette.ColorRole.Link))

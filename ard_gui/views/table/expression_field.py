@@ -37,8 +37,11 @@ class ExpressionField(QLineEdit):
         self.completions.setWidget(self)
         self.completions.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.completions.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
-        self.completions.activated[str].connect(self._complete)
-        self.completions.popup().setAccessibleName("Completions")
+        self.completions.activated.connect(self._complete)
+        popup = self.completions.popup()
+        assert popup is not None
+        popup.setAccessibleName("Completions")
+        self.popup = popup
         self.textEdited.connect(lambda _: self._offer(False))
 
     def offer(self, columns: Iterable[str], values: Mapping[str, Iterable[str]]) -> None:
@@ -50,7 +53,7 @@ class ExpressionField(QLineEdit):
         control = event.modifiers() == Qt.KeyboardModifier.ControlModifier
         if control and event.key() == Qt.Key.Key_Space:
             self._offer(True)
-        elif self.completions.popup().isVisible() and event.key() in (
+        elif self.popup.isVisible() and event.key() in (
             Qt.Key.Key_Enter, Qt.Key.Key_Return, Qt.Key.Key_Tab, Qt.Key.Key_Escape, Qt.Key.Key_Backtab,
         ):  # fmt: skip
             # The popup takes these keys.
@@ -74,15 +77,14 @@ class ExpressionField(QLineEdit):
         beginning, found = self.under_cursor()
         fitting = [one for one in found if one.lower().startswith(beginning.lower()) and one != beginning]
         if not fitting or not (beginning or everything):
-            self.completions.popup().hide()
+            self.popup.hide()
             return
         self._model.setStringList(fitting)
         self.completions.setCompletionPrefix(beginning)
-        popup = self.completions.popup()
         if beginning not in found:
-            popup.setCurrentIndex(self.completions.completionModel().index(0, 0))
+            self.popup.setCurrentIndex(self.completions.completionModel().index(0, 0))
         place = self.cursorRect()
-        place.setWidth(popup.sizeHintForColumn(0) + popup.verticalScrollBar().sizeHint().width() + 16)
+        place.setWidth(self.popup.sizeHintForColumn(0) + self.popup.verticalScrollBar().sizeHint().width() + 16)
         self.completions.complete(place)
 
     def _complete(self, chosen: str) -> None:

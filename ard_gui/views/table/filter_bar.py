@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -184,12 +185,12 @@ class FilterBar(QWidget):
         if query.text.strip() and self.search.mode.currentIndex() == MEANING:
             parts["text"] = (f"Words: {query.text}", lambda: update(text=""))
         for tag in query.tags:
-            parts[f"tag {tag}"] = (f"Tag: {tag}", lambda tag=tag: self._tag_chosen(tag, False))
+            parts[f"tag {tag}"] = (f"Tag: {tag}", partial(self._tag_chosen, tag, False))
         if not self.ranges_button.isChecked():
             for name, (low, high) in query.ranges.items():
                 title = words_of(name, self._columns[name]).title if name in self._columns else name
                 parts[f"range {name}"] = (
-                    f"{title} {range_text(low, high)}", lambda name=name: self._range_changed(name, None),
+                    f"{title} {range_text(low, high)}", partial(self._range_changed, name, None),
                 )  # fmt: skip
         self.active.show_parts(parts)
         for action in self._tag_menu.actions():

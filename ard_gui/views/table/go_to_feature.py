@@ -50,8 +50,10 @@ class GoToFeature(QDialog):
 
     def _problem(self) -> str:
         text = self.number.text().strip().lstrip("#").replace(",", "")
+        if not self._features:
+            return "No features are open."
         if not (text.isascii() and text.isdigit()):
-            return "Type the number of a feature." if self._features else "No features are open."
+            return "Type the number of a feature."
         if len(text) > 12 or int(text) >= self._features:
             return f"There is no feature {text[:20]}; they go from 0 to {self._features - 1:,}."
         return self._go(int(text))

@@ -99,7 +99,7 @@ class ColumnHeader(QHeaderView):
             self.setSectionHidden(column, not self.is_shown(name))
         self._arranging = False
 
-    def state(self) -> dict[str, Any]:
+    def arrangement(self) -> dict[str, Any]:
         """What `restore` takes, as JSON has it."""
         return {"version": VERSION, "order": self._order, "shown": self._shown, "widths": self._widths}
 

@@ -56,7 +56,7 @@ class Scale:
             return self.high
         if not self.floor:
             return self.low + place * (self.high - self.low)
-        return self.floor * (self.high / self.floor) ** place
+        return float(self.floor * (self.high / self.floor) ** place)
 
 
 def scale_of(values: npt.NDArray[Any], spread: bool) -> Scale | None:

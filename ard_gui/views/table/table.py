@@ -92,7 +92,8 @@ class FeatureTable(QTableView):
 
     def marked(self) -> tuple[int, ...]:
         """Marked features, in the order of the table."""
-        ranges = sorted((one.top(), one.bottom()) for one in self.selectionModel().selection())
+        found = self.selectionModel().selection()
+        ranges = sorted((found.at(i).top(), found.at(i).bottom()) for i in range(found.count()))
         return tuple(int(k) for top, bottom in ranges for k in self.features.rows[top : bottom + 1])
 
     def go_to(self, feature: int) -> bool:
