@@ -22,7 +22,9 @@ def map_(
     directions: Annotated[
         Literal["decoder", "encoder"], typer.Option("--directions", help="Whose rows are laid out.")
     ] = "decoder",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed gives another map of the same features.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Another seed gives another map of the same features.")
+    ] = 0,
     as_json: JsonOption = False,
     events: EventsOption = False,
 ) -> None:
