@@ -8,24 +8,38 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QApplication
 
-from ard_gui.main_window import MainWindow
+from ard_gui.main_window import THEMES, MainWindow
+from ard_gui.services import window_state
+from ard_gui.session import Session
 from ard_gui.theme import apply_theme
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Start the desktop; the exit status is Qt's."""
-    parser = argparse.ArgumentParser(prog="ard-gui", description="Browse the features of a study.")
-    parser.add_argument("study", nargs="?", type=Path, help="study folder")
-    parser.add_argument("--theme", choices=("light", "dark"), default="light")
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
-    apply_theme(application, options.theme)
-    window = MainWindow()
+    if options.reset:
+        window_state.forget_all()
+    session = Session()
+    if options.reset:
+        session.preferences.reset()
+    values = session.preferences.values
+    apply_theme(application, options.theme or values.theme, values.font_points)
+    window = MainWindow(session)
     window.show()
     if options.study is not None:
-        window.open_study(options.study)
+        window.open_study(options.study, options.feature)
     return application.exec()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ard-gui", description="Browse, hear and judge the features of a study.")
+    parser.add_argument("study", nargs="?", type=Path, help="study folder")
+    parser.add_argument("--feature", type=int, default=-1, metavar="N", help="show this feature first")
+    parser.add_argument("--theme", choices=THEMES, help="for this time only")
+    parser.add_argument("--reset", action="store_true", help="forget saved layouts and preferences")
+    return parser
 
 
 if __name__ == "__main__":

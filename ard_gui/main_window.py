@@ -1,185 +1,196 @@
-"""The window: features on the left, the chosen feature on the right."""
+"""The window: the feature page in the middle, docks around it, one table of actions behind menus and keys."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt
-from PySide6.QtGui import QAction, QCloseEvent, QKeySequence
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QMainWindow,
-    QSplitter,
-    QTableView,
-    QVBoxLayout,
-    QWidget,
-)  # fmt: skip
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QApplication, QDockWidget, QFileDialog, QMainWindow, QStackedWidget, QWidget
 
-from ard_gui.services.reader import Reader
-from ard_gui.services.study_reading import FeatureLines, OpenRanking, Overview, overview
+from ard_gui.actions import VIEW, Actions, Entry
+from ard_gui.docks import DOCKS, Dock
+from ard_gui.services import window_state
+from ard_gui.services.window_state import WindowState
+from ard_gui.session import Session
+from ard_gui.state.query import from_plain
+from ard_gui.theme import apply_theme
 from ard_gui.views.feature_page import FeaturePage
-from ard_gui.views.features_table import FeatureTableModel
-from backend.errors import ArdError
-from backend.store.filter import compile_filter
+from ard_gui.views.judging import Judging
+from ard_gui.views.start_page import StartPage
 
-NAME_WIDTH = 220
+LAYOUT = 1
+"""Version of Qt's saved dock layout: raised when docks come or go in a way that old layouts misplace."""
+SMALLEST_POINTS, LARGEST_POINTS = 6.0, 32.0
+THEMES = ("system", "light", "dark", "high contrast")
 
 
 class MainWindow(QMainWindow):
-    """Browses one study. All reading goes through `reader`; nothing here opens a file."""
+    """One window on one study. All reading and waiting is the session's."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: Session | None = None) -> None:
         super().__init__()
         self.setWindowTitle("ARD")
-        self.resize(1280, 800)
-        self.reader = Reader()
-        self.reader.ready.connect(self._arrived)
-        self.reader.failed.connect(self._failed)
-        self.overview: Overview | None = None
-        self.ranking: OpenRanking | None = None
-        self.model = FeatureTableModel()
-        self.table = QTableView()
-        self.page = FeaturePage()
-        self.rankings = QComboBox()
-        self.filter = QLineEdit()
-        self.note = QLabel()
-        self._build()
-        self._actions()
+        self.resize(1440, 900)
+        self.setAcceptDrops(True)
+        self.setDockNestingEnabled(True)
+        self.session = session or Session()
+        self.actions_table = Actions(self)
+        self.page = FeaturePage(self.session, self.actions_table)
+        self.start = StartPage(self.session, self.actions_table)
+        self.docks: dict[str, QDockWidget] = {}
+        self._wanted: WindowState | None = None
+        self._asked_feature = -1
+        self._middle = QStackedWidget()
+        self._middle.addWidget(self.start)
+        self._middle.addWidget(self.page)
+        self.setCentralWidget(self._middle)
+        self._make_docks()
+        self.judging = Judging(self.session, self.actions_table, self)
+        self._bind()
+        self.actions_table.fill(self.menuBar())
+        self._connect()
+        self._usual_layout = self.saveState(LAYOUT)
+        self._show_start()
 
-    def open_study(self, root: Path) -> None:
-        """Show the study at `root`, as soon as it has been read."""
+    def open_study(self, root: Path, feature: int = -1) -> None:
+        """Show the study at `root` as soon as it has been read, at `feature` if one is named."""
+        self._asked_feature = feature
         self.statusBar().showMessage(f"Reading {root} …")
-        self.reader.ask("overview", lambda: overview(root))
+        self.session.open_study(root)
 
-    def choose_feature(self, feature: int) -> None:
-        """Select a feature in the table; the filter is cleared if it hides it."""
-        if self.model.row_of(feature) < 0:
-            self.filter.clear()
-        row = self.model.row_of(feature)
-        if row >= 0:
-            index = self.model.index(row, 0)
-            flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
-            self.table.selectionModel().setCurrentIndex(index, flags)
-            self.table.scrollTo(index)
+    def view(self, dock: str) -> QWidget:
+        """The view inside a dock, made if it has not been shown yet."""
+        found = self.docks[dock]
+        if found.widget() is None:
+            row = next(one for one in DOCKS if one.id == dock)
+            found.setWidget(row.make(self.session, self.actions_table))
+        return found.widget()
 
-    def _build(self) -> None:
-        self.table.setModel(self.model)
-        self.table.setAccessibleName("Features")
-        self.table.setSortingEnabled(True)
-        self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setAlternatingRowColors(True)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
-        self.table.horizontalHeader().setDefaultSectionSize(86)
-        self.table.selectionModel().currentRowChanged.connect(self._row_changed)
-        self.filter.setPlaceholderText('Filter, e.g. support > 20 and status == "ok"')
-        self.filter.setAccessibleName("Filter")
-        self.filter.setClearButtonEnabled(True)
-        self.filter.textChanged.connect(self._filter_changed)
-        self.rankings.setAccessibleName("SAE")
-        self.rankings.activated.connect(lambda _: self._open_ranking(self.rankings.currentText()))
-        self.note.setWordWrap(True)
-        self.page.neighbour_chosen.connect(self.choose_feature)
-        top = QHBoxLayout()
-        top.addWidget(QLabel("SAE"))
-        top.addWidget(self.rankings, 1)
-        left = QWidget()
-        layout = QVBoxLayout(left)
-        layout.addLayout(top)
-        for widget in (self.filter, self.note):
-            layout.addWidget(widget)
-        layout.addWidget(self.table, 1)
-        splitter = QSplitter()
-        splitter.addWidget(left)
-        splitter.addWidget(self.page)
-        splitter.setSizes([730, 550])
-        self.setCentralWidget(splitter)
-        self.note.setText("No study open. File › Open study …")
+    def _make_docks(self) -> None:
+        for row in DOCKS:
+            self._add_dock(row)
 
-    def _actions(self) -> None:
-        menu = self.menuBar().addMenu("&File")
-        opening = QAction("&Open study …", self)
-        opening.setShortcut(QKeySequence.StandardKey.Open)
-        opening.triggered.connect(self._ask_for_study)
-        leaving = QAction("&Quit", self)
-        leaving.setShortcut(QKeySequence.StandardKey.Quit)
-        leaving.triggered.connect(self.close)
-        menu.addActions([opening, leaving])
+    def _add_dock(self, row: Dock) -> None:
+        dock = QDockWidget(row.title, self)
+        dock.setObjectName(row.id)
+        dock.setAccessibleName(row.title)
+        self.docks[row.id] = dock
+        self.addDockWidget(row.area, dock)
+        dock.visibilityChanged.connect(lambda seen: self.view(row.id) if seen else None)
+        entry = Entry(f"dock.{row.id}", row.title, VIEW, (row.keys,) if row.keys else (), checkable=True)
+        action = self.actions_table.add(entry)
+        self.actions_table.bind(entry.id, lambda: self._show_dock(row.id, action.isChecked()))
+        dock.visibilityChanged.connect(action.setChecked)
+        self.view(row.id) if row.shown else dock.hide()
+
+    def _show_dock(self, id_: str, shown: bool) -> None:
+        dock = self.docks[id_]
+        dock.setVisible(shown)
+        if shown:
+            dock.raise_()
+            self.view(id_).setFocus()
+
+    def _bind(self) -> None:
+        session, actions = self.session, self.actions_table
+        actions.bind("file.open", self._ask_for_study)
+        actions.bind("file.close", session.close_study)
+        actions.bind("file.quit", self.close)
+        actions.bind("edit.undo", session.undo.undo)
+        actions.bind("edit.redo", session.undo.redo)
+        actions.bind("go.back", session.selection.back)
+        actions.bind("go.forward", session.selection.forward)
+        actions.bind("view.bigger", lambda: self._resize_text(1))
+        actions.bind("view.smaller", lambda: self._resize_text(-1))
+        actions.bind("view.usual", lambda: session.preferences.set("font_points", 0.0))
+        actions.bind("view.theme", self._next_theme)
+        actions.bind("view.full", lambda: self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen))
+        actions.bind("view.reset", lambda: self.restoreState(self._usual_layout, LAYOUT))
+
+    def _connect(self) -> None:
+        session = self.session
+        session.study_opened.connect(self._study_opened)
+        session.study_closing.connect(self._keep_state)
+        session.ranking_opened.connect(self._ranking_opened)
+        session.study_closed.connect(self._show_start)
+        session.preferences.changed.connect(self._preference_changed)
+        session.undo.changed.connect(self._label_undo)
+        session.selection.feature_changed.connect(lambda _: self._label_history())
+        session.notices.added.connect(lambda notice: self.statusBar().showMessage(notice.text, 8000))
+        self._label_undo()
+        self._label_history()
+
+    def _study_opened(self) -> None:
+        found = self.session.overview
+        assert found is not None
+        self._wanted = window_state.load(window_state.place(found.key))
+        self._middle.setCurrentWidget(self.page)
+        if not (self._wanted.docks and self.restoreState(self._wanted.docks, LAYOUT)):
+            self.restoreState(self._usual_layout, LAYOUT)
+        if self._wanted.geometry:
+            self.restoreGeometry(self._wanted.geometry)
+        self.setWindowTitle(f"{found.study.root.name} – ARD")
+        unread = f", {found.unreadable} unreadable" if found.unreadable else ""
+        self.statusBar().showMessage(f"{found.clips} clips{unread}")
+
+    def _ranking_opened(self) -> None:
+        wanted, self._wanted = self._wanted, None
+        feature, self._asked_feature = self._asked_feature, -1
+        if wanted is not None and wanted.ranking == self.session.ranking_name:
+            with suppress(ValueError, TypeError):
+                self.session.query.set(from_plain(wanted.query))
+            feature = feature if feature >= 0 else wanted.feature
+        if 0 <= feature < self.session.features:
+            self.session.selection.choose(feature)
+
+    def _show_start(self) -> None:
+        self._middle.setCurrentWidget(self.start)
+        self.setWindowTitle("ARD")
+        for dock in self.docks.values():
+            dock.hide()
+
+    def _keep_state(self) -> None:
+        found = self.session.overview
+        if found is None:
+            return
+        state = WindowState(
+            bytes(self.saveGeometry().data()), bytes(self.saveState(LAYOUT).data()), self.session.ranking_name,
+            self.session.selection.feature, self.session.query.value.plain(),
+        )  # fmt: skip
+        path = window_state.place(found.key)
+        self.session.worker.run(lambda: window_state.save(path, state))
 
     def _ask_for_study(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Open study")
         if chosen:
             self.open_study(Path(chosen))
 
-    def _arrived(self, kind: str, result: Any) -> None:
-        if kind == "overview":
-            self._show_overview(result)
-        elif kind == "ranking":
-            self._show_ranking(result)
-        elif kind == "feature":
-            self._show_feature(result)
+    def _resize_text(self, by: float) -> None:
+        now = QApplication.font().pointSizeF()
+        self.session.preferences.set("font_points", min(LARGEST_POINTS, max(SMALLEST_POINTS, now + by)))
 
-    def _failed(self, kind: str, message: str) -> None:
-        self.note.setText(message)
-        self.statusBar().showMessage("That did not work", 5000)
+    def _next_theme(self) -> None:
+        now = self.session.preferences.values.theme
+        self.session.preferences.set("theme", THEMES[(THEMES.index(now) + 1) % len(THEMES)])
 
-    def _show_overview(self, found: Overview) -> None:
-        self.overview = found
-        self.setWindowTitle(f"{found.study.root.name} – ARD")
-        self.rankings.clear()
-        self.rankings.addItems(found.rankings)
-        unread = f", {found.unreadable} unreadable" if found.unreadable else ""
-        self.statusBar().showMessage(f"{found.clips} clips{unread}")
-        if found.rankings:
-            self._open_ranking(found.rankings[0])
-        else:
-            self.ranking = None
-            self.model.show_columns({})
-            self.note.setText("This study has no ranked features yet. Run: ard run")
+    def _preference_changed(self, name: str) -> None:
+        application = QApplication.instance()
+        if name in ("theme", "font_points") and isinstance(application, QApplication):
+            values = self.session.preferences.values
+            apply_theme(application, values.theme, values.font_points)
 
-    def _open_ranking(self, name: str) -> None:
-        if self.overview is not None and name:
-            study = self.overview.study
-            self.reader.ask("ranking", lambda: OpenRanking(study, name))
+    def _label_undo(self) -> None:
+        for id_, label in (("edit.undo", self.session.undo.undo_label), ("edit.redo", self.session.undo.redo_label)):
+            action = self.actions_table[id_]
+            action.setText(f"{self.actions_table.entries[id_].text} {label}".strip())
+            action.setEnabled(bool(label))
 
-    def _show_ranking(self, ranking: OpenRanking) -> None:
-        self.ranking = ranking
-        self.rankings.setCurrentText(ranking.name)
-        self.model.show_columns(ranking.columns, ranking.titles)
-        if "name" in ranking.columns:
-            self.table.horizontalHeader().resizeSection(list(ranking.columns).index("name"), NAME_WIDTH)
-        self._filter_changed(self.filter.text())
-        if self.model.rowCount():
-            self.choose_feature(self.model.feature(0))
-
-    def _filter_changed(self, text: str) -> None:
-        if self.ranking is None:
-            return
-        try:
-            mask = compile_filter(text).mask(self.ranking.columns) if text.strip() else None
-        except ArdError as error:
-            self.note.setText(str(error))
-            return
-        self.model.keep(mask)
-        total = len(next(iter(self.ranking.columns.values())))
-        self.note.setText(f"{self.model.rowCount()} of {total} features")
-
-    def _row_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
-        if self.ranking is not None and current.isValid():
-            ranking, feature = self.ranking, self.model.feature(current.row())
-            self.reader.ask("feature", lambda: ranking.lines(feature))
-
-    def _show_feature(self, lines: FeatureLines) -> None:
-        self.page.show_feature(lines)
+    def _label_history(self) -> None:
+        self.actions_table["go.back"].setEnabled(self.session.selection.can_go_back)
+        self.actions_table["go.forward"].setEnabled(self.session.selection.can_go_forward)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
-        self.reader.close()
+        self._keep_state()
+        self.session.close()
         super().closeEvent(event)

@@ -1,29 +1,112 @@
-"""Palettes of the window, our own on Qt's Fusion style: the system's scheme cannot be relied on."""
+"""Palettes and colours of the window, our own on Qt's Fusion style: the system's scheme cannot be relied on."""
 
 from __future__ import annotations
 
-from PySide6.QtGui import QColor, QPalette
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
-LIGHT = {
-    "Window": "#f4f4f2", "WindowText": "#1b1b1b", "Base": "#ffffff", "AlternateBase": "#f4f6f8", "Text": "#1b1b1b",
-    "Button": "#e9e9e6", "ButtonText": "#1b1b1b", "Highlight": "#1f6fb2", "HighlightedText": "#ffffff",
-    "PlaceholderText": "#6b6b6b", "ToolTipBase": "#ffffff", "ToolTipText": "#1b1b1b", "Link": "#1558a0",
-}  # fmt: skip
-DARK = {
-    "Window": "#232629", "WindowText": "#e8e8e6", "Base": "#1b1d20", "AlternateBase": "#22262a", "Text": "#e8e8e6",
-    "Button": "#31363b", "ButtonText": "#e8e8e6", "Highlight": "#3b82c4", "HighlightedText": "#ffffff",
-    "PlaceholderText": "#9a9fa4", "ToolTipBase": "#31363b", "ToolTipText": "#e8e8e6", "Link": "#7fb6e8",
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class Colours:
+    """What the views draw with, beside Qt's palette.
+
+    Attributes
+    ----------
+    trace : str
+        A feature's activation over a spectrogram.
+    playhead, region : str
+    star, good, bad, warning, muted : str
+        Stars; thumbs up and down; banners; secondary text.
+    line : str
+        Frames of cards and axes.
+    plot : str
+        Bars and points where no value colours them.
+    spectrogram : str
+        Name of the colour map: dark ground in every theme, so that traces stay readable.
+    """
+
+    trace: str
+    playhead: str
+    region: str
+    star: str
+    good: str
+    bad: str
+    warning: str
+    muted: str
+    line: str
+    plot: str
+    spectrogram: str = "magma"
 
 
-def apply_theme(application: QApplication, name: str) -> None:
-    """Give the whole application the "light" or "dark" palette."""
+PALETTES: dict[str, dict[str, str]] = {
+    "light": {
+        "Window": "#f4f4f2", "WindowText": "#1b1b1b", "Base": "#ffffff", "AlternateBase": "#f4f6f8", "Text": "#1b1b1b",
+        "Button": "#e9e9e6", "ButtonText": "#1b1b1b", "Highlight": "#1f6fb2", "HighlightedText": "#ffffff",
+        "PlaceholderText": "#6b6b6b", "ToolTipBase": "#ffffff", "ToolTipText": "#1b1b1b", "Link": "#1558a0",
+    },
+    "dark": {
+        "Window": "#232629", "WindowText": "#e8e8e6", "Base": "#1b1d20", "AlternateBase": "#22262a", "Text": "#e8e8e6",
+        "Button": "#31363b", "ButtonText": "#e8e8e6", "Highlight": "#2f6ea8", "HighlightedText": "#ffffff",
+        "PlaceholderText": "#9a9fa4", "ToolTipBase": "#31363b", "ToolTipText": "#e8e8e6", "Link": "#7fb6e8",
+    },
+    "high contrast": {
+        "Window": "#000000", "WindowText": "#ffffff", "Base": "#000000", "AlternateBase": "#101010", "Text": "#ffffff",
+        "Button": "#000000", "ButtonText": "#ffffff", "Highlight": "#ffd500", "HighlightedText": "#000000",
+        "PlaceholderText": "#c8c8c8", "ToolTipBase": "#000000", "ToolTipText": "#ffffff", "Link": "#4fd8ff",
+        "Light": "#ffffff", "Midlight": "#d0d0d0", "Mid": "#ffffff", "Dark": "#ffffff", "Shadow": "#ffffff",
+    },
+}  # fmt: skip
+COLOURS = {
+    "light": Colours(
+        trace="#35e0c0", playhead="#ffffff", region="#8fd0ff", star="#b37400", good="#1c7c3c", bad="#b3261e",
+        warning="#8a5a00", muted="#5f6368", line="#c4c6c8", plot="#1f6fb2",
+    ),
+    "dark": Colours(
+        trace="#35e0c0", playhead="#ffffff", region="#8fd0ff", star="#f2b544", good="#6fcf8f", bad="#ff8a80",
+        warning="#f0b65a", muted="#a3a8ad", line="#4a4f55", plot="#5aa3e0",
+    ),
+    "high contrast": Colours(
+        trace="#00ffd0", playhead="#ffffff", region="#4fd8ff", star="#ffd500", good="#5cff8d", bad="#ff7b7b",
+        warning="#ffd500", muted="#e0e0e0", line="#ffffff", plot="#4fd8ff",
+    ),
+}  # fmt: skip
+_SIZE = "ard_font_points"
+
+
+def scheme(preference: str) -> str:
+    """ "light", "dark" or "high contrast" for a theme preference; "system" follows the system."""
+    if preference in PALETTES:
+        return preference
+    hints = QGuiApplication.styleHints()
+    return "dark" if hints.colorScheme() == Qt.ColorScheme.Dark else "light"
+
+
+def apply_theme(application: QApplication, preference: str, font_points: float = 0.0) -> None:
+    """Give the whole application a theme and a font size (points; 0 for the system's)."""
+    name = scheme(preference)
+    application.setProperty("ard_scheme", name)
     application.setStyle("Fusion")
     palette = QPalette()
-    for role, colour in (DARK if name == "dark" else LIGHT).items():
+    for role, colour in PALETTES[name].items():
         palette.setColor(QPalette.ColorRole[role], QColor(colour))
     faded = QColor(palette.color(QPalette.ColorRole.PlaceholderText))
     for disabled in (QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText, QPalette.ColorRole.WindowText):
         palette.setColor(QPalette.ColorGroup.Disabled, disabled, faded)
     application.setPalette(palette)
+    font = application.font()
+    usual = application.property(_SIZE)
+    if usual is None:
+        usual = font.pointSizeF()
+        application.setProperty(_SIZE, usual)
+    font.setPointSizeF(font_points or float(usual))
+    application.setFont(font)
+
+
+def colours() -> Colours:
+    """The colours of the theme in use; ask again after a `PaletteChange` event."""
+    application = QApplication.instance()
+    name = application.property("ard_scheme") if application is not None else None
+    return COLOURS[str(name)] if name in COLOURS else COLOURS["light"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,9 +21,10 @@ from backend.study.folder import Study
 
 @dataclass(frozen=True)
 class Overview:
-    """What a study offers: its rankings and its clips."""
+    """What a study offers: its rankings and its clips; `key` is its identity, wherever it lies."""
 
     study: Study
+    key: str
     rankings: list[str]
     clips: int
     unreadable: int
@@ -133,5 +136,16 @@ def overview(root: Path) -> Overview:
     has_clips = study.index_manifest.exists()
     table = ClipTable(study.clips()) if has_clips else None
     return Overview(
-        study, study.feature_ids(), 0 if table is None else len(table), 0 if table is None else len(table.unreadable)
+        study,
+        _key(study),
+        study.feature_ids(),
+        0 if table is None else len(table),
+        0 if table is None else len(table.unreadable),
     )
+
+
+def _key(study: Study) -> str:
+    """The study's uuid; for one without, a hash of where it lies."""
+    found = tomllib.loads(study.toml.read_text(encoding="utf-8")).get("study", {}).get("uuid", "")
+    usable = isinstance(found, str) and found and all(one.isalnum() or one == "-" for one in found)
+    return found if usable else hashlib.sha256(str(study.root).encode()).hexdigest()[:32]

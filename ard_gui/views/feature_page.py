@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QSplitter, QVBoxLayout, QWidget
 
+from ard_gui.actions import Actions
 from ard_gui.services.study_reading import ConceptLines, FeatureLines
+from ard_gui.session import Session
 from ard_gui.views.clip_list import ClipList
 from ard_gui.views.features_table import shown
 
@@ -14,12 +16,12 @@ NEIGHBOURS = 8
 
 
 class FeaturePage(QWidget):
-    """Signals: neighbour_chosen(feature: int)."""
+    """Shows what `Session.feature_read` brings."""
 
-    neighbour_chosen = Signal(int)
-
-    def __init__(self) -> None:
+    def __init__(self, session: Session, actions: Actions) -> None:
         super().__init__()
+        self._session = session
+        session.feature_read.connect(self.show_feature)
         self.feature = -1
         self.title = QLabel("No feature chosen")
         font = self.title.font()
@@ -39,7 +41,7 @@ class FeaturePage(QWidget):
         self.neighbours = QLabel()
         self.neighbours.setWordWrap(True)
         self.neighbours.setAccessibleName("Nearest decoder directions")
-        self.neighbours.linkActivated.connect(lambda link: self.neighbour_chosen.emit(int(link)))
+        self.neighbours.linkActivated.connect(lambda link: session.selection.choose(int(link)))
         self.most = ClipList("Most representative clips")
         self.least = ClipList("Least representative clips")
         splitter = QSplitter(Qt.Orientation.Vertical)

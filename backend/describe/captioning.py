@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from backend.describe.active_audio import active_part, join_active
 from backend.describe.cache import TextCache
 from backend.describe.captioners.base import CAPTIONERS, Captioner, Wave
-from backend.describe.clip_key import clip_key
 from backend.describe.heard import Hearing
 from backend.errors import ArdError
 from backend.jobs.job import Job
+from backend.store.clip_key import clip_key
 from backend.store.clips import ClipTable
 from backend.store.concepts import ClipCaption
 from backend.store.retrieval import RetrievalFile

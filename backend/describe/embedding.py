@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.describe.cache import VectorCache
-from backend.describe.clip_key import clip_key
 from backend.describe.embedders.base import EMBEDDERS, Embedder
 from backend.describe.embedders.windows import embed_clips
 from backend.describe.heard import Hearing
 from backend.errors import ArdError
 from backend.jobs.job import Job
+from backend.store.clip_key import clip_key
 from backend.store.clips import ClipTable
 from backend.study.settings import Settings
 

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.describe.cache import TextCache
-from backend.describe.clip_key import clip_key
 from backend.describe.detection import judge_by_answers, judge_by_embedder
 from backend.describe.detection_samples import Sample, SampleDraw
 from backend.describe.embedders.base import EMBEDDERS
 from backend.describe.heard import Hearing
 from backend.jobs.job import Job
+from backend.store.clip_key import clip_key
 from backend.store.clips import ClipTable
 from backend.store.concepts import Concept
 from backend.store.retrieval import RetrievalFile

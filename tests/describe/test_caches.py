@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.describe.cache import TextCache, VectorCache
-from backend.describe.clip_key import clip_key
 from backend.errors import ArdError
+from backend.store.clip_key import clip_key
 from backend.store.clips import Clip
 
 A, B = "0123456789abcdef", "fedcba9876543210"

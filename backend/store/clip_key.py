@@ -1,4 +1,4 @@
-"""Names of clips in the caches that all SAEs of a study share."""
+"""The name of a clip's sound, under which caches and the user's own judgements are kept."""
 
 from __future__ import annotations
 

@@ -1,0 +1,181 @@
+"""Every action of the window in one table: menus, shortcuts, command palette and shortcut sheet are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
+
+Place = Literal["window", "browse"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the table.
+
+    Attributes
+    ----------
+    id : str
+        "group.verb", by which views bind a handler.
+    text : str
+        As in the menu, with & before the letter to press.
+    menu : str
+        Title of its menu.
+    keys : tuple of str
+        Shortcuts; the first one is shown.
+    place : "window" or "browse"
+        Keys of "browse" (plain ones) work only where `Actions.attach` was called: in the table and the clip cards.
+    checkable : bool
+    tip : str
+        One sentence for the palette and the status bar.
+    """
+
+    id: str
+    text: str
+    menu: str
+    keys: tuple[str, ...] = ()
+    place: Place = "window"
+    checkable: bool = False
+    tip: str = ""
+
+
+FILE, EDIT, GO, LISTEN, JUDGE, VIEW, HELP = "&File", "&Edit", "&Go", "&Listen", "&Judge", "&View", "&Help"
+TABLE: tuple[Entry, ...] = (
+    Entry("file.open", "&Open study …", FILE, ("Ctrl+O",), tip="Choose the folder of a study."),
+    Entry("file.new", "&New study …", FILE, ("Ctrl+N",), tip="Make a study from a model and folders of sound."),
+    Entry("file.demo", "Open the &demo", FILE, tip="Make (once) and open the study of the built-in model."),
+    Entry("file.relink", "&Find moved sounds …", FILE, tip="Say where the study's folders of sound lie now."),
+    Entry("file.export", "&Export features …", FILE, ("Ctrl+E",),
+          tip="Write features as CSV, JSON, Markdown, HTML with sound, or WAV files."),
+    Entry("file.export_notes", "Export your no&tes …", FILE, tip="Write stars, tags, names and ratings to one file."),
+    Entry("file.import_notes", "&Import notes …", FILE, tip="Merge the notes of a colleague into yours."),
+    Entry("file.close", "&Close study", FILE, ("Ctrl+W",), tip="Back to the start page."),
+    Entry("file.quit", "&Quit", FILE, ("Ctrl+Q",)),
+    Entry("edit.undo", "&Undo", EDIT, ("Ctrl+Z",)),
+    Entry("edit.redo", "&Redo", EDIT, ("Ctrl+Shift+Z", "Ctrl+Y")),
+    Entry("edit.copy_image", "&Copy view as image", EDIT, ("Ctrl+Shift+C",),
+          tip="Put a picture of the view in use on the clipboard."),
+    Entry("edit.save_image", "&Save view as image …", EDIT, tip="Write a picture of the view in use as PNG."),
+    Entry("edit.preferences", "&Preferences …", EDIT, ("Ctrl+,",)),
+    Entry("go.search", "&Search features", GO, ("Ctrl+F",), tip="Put the cursor into the search field."),
+    Entry("go.filter", "&Filter expression", GO, ("Ctrl+Shift+F",), tip="Put the cursor into the expression filter."),
+    Entry("go.feature", "&Go to feature …", GO, ("Ctrl+G",), tip="Show a feature by its number."),
+    Entry("go.next", "&Next feature", GO, ("Down", "J"), "browse", tip="The feature below in the table."),
+    Entry("go.previous", "&Previous feature", GO, ("Up", "K"), "browse", tip="The feature above in the table."),
+    Entry("go.next_clip", "Next &clip", GO, ("Right",), "browse"),
+    Entry("go.previous_clip", "Previous c&lip", GO, ("Left",), "browse"),
+    Entry("go.back", "&Back", GO, ("Alt+Left",), tip="The feature you looked at before."),
+    Entry("go.forward", "For&ward", GO, ("Alt+Right",)),
+    Entry("go.random", "&Random feature", GO, ("Ctrl+R",), tip="A feature drawn from those the table shows."),
+    Entry("go.table", "To the &table", GO, ("Ctrl+1",)),
+    Entry("go.clips", "To the cli&ps", GO, ("Ctrl+2",)),
+    Entry("listen.toggle", "&Play or pause", LISTEN, ("Space",), "browse"),
+    Entry("listen.stop", "&Stop", LISTEN, ("Ctrl+.",)),
+    Entry("listen.loop", "&Loop", LISTEN, ("L",), "browse", True),
+    Entry("listen.active", "Only where &active", LISTEN, ("A",), "browse", True,
+          "Leave out the parts in which the feature is inactive."),
+    Entry("listen.compare", "Switch to the &other clip", LISTEN, ("B",), "browse",
+          tip="Back and forth between the last two clips, at the same place and without a gap."),
+    Entry("listen.autoplay", "Play on &move", LISTEN, ("P",), "browse", True,
+          "Play each clip as soon as it is chosen."),
+    Entry("listen.slower", "Slo&wer", LISTEN, ("Shift+,", "<"), "browse"),
+    Entry("listen.faster", "&Faster", LISTEN, ("Shift+.", ">"), "browse"),
+    Entry("listen.mute", "&Mute", LISTEN, ("M",), "browse", True),
+    Entry("judge.star", "&Star", JUDGE, ("S",), "browse", True, "Star the feature, or take the star away."),
+    Entry("judge.name", "Own &name …", JUDGE, ("F2", "N"), "browse", tip="Give the feature a name of your own."),
+    Entry("judge.tags", "&Tags …", JUDGE, ("T",), "browse"),
+    Entry("judge.note", "N&ote …", JUDGE, ("O",), "browse"),
+    Entry("judge.not_monosemantic", "Not &monosemantic", JUDGE, ("X",), "browse", True,
+          "Mark the feature as answering to more than one thing."),
+    Entry("judge.list", "Add to &list …", JUDGE, ("Shift+L",), "browse",
+          tip="Put the marked features into a named list."),
+    Entry("judge.rate1", "Rate clip &1", JUDGE, ("1",), "browse"),
+    Entry("judge.rate2", "Rate clip &2", JUDGE, ("2",), "browse"),
+    Entry("judge.rate3", "Rate clip &3", JUDGE, ("3",), "browse"),
+    Entry("judge.rate4", "Rate clip &4", JUDGE, ("4",), "browse"),
+    Entry("judge.rate5", "Rate clip &5", JUDGE, ("5",), "browse"),
+    Entry("judge.unrate", "Take the &rating away", JUDGE, ("0",), "browse"),
+    Entry("judge.up", "Thumb &up", JUDGE, ("U",), "browse", tip="The clip fits the feature."),
+    Entry("judge.down", "Thumb &down", JUDGE, ("D",), "browse", tip="The clip does not fit the feature."),
+    Entry("view.palette", "&Commands …", VIEW, ("Ctrl+K", "F1"), tip="Find any command by typing."),
+    Entry("view.bigger", "&Bigger text", VIEW, ("Ctrl++", "Ctrl+=")),
+    Entry("view.smaller", "S&maller text", VIEW, ("Ctrl+-",)),
+    Entry("view.usual", "&Usual text size", VIEW, ("Ctrl+0",)),
+    Entry("view.theme", "Next &theme", VIEW, ("Ctrl+Shift+T",), tip="Light, dark, high contrast, as the system."),
+    Entry("view.full", "&Full screen", VIEW, ("F11",), checkable=True),
+    Entry("view.reset", "&Reset layout", VIEW, tip="Put every panel back where it was at first."),
+    Entry("help.shortcuts", "&Shortcuts", HELP, ("Ctrl+/", "F12")),
+    Entry("help.tour", "&Tour", HELP, tip="A short walk through the window."),
+    Entry("help.notices", "&Messages", HELP, ("Ctrl+Shift+M",),
+          tip="Everything the window has reported, with details to copy."),
+    Entry("help.about", "&About ARD", HELP),
+)  # fmt: skip
+"""In the order of the menus. Docks add an entry each under View (`Actions.add`)."""
+
+
+class Actions(QObject):
+    """The QActions of one window, by id; an action without a handler is disabled."""
+
+    def __init__(self, window: QWidget, table: Iterable[Entry] = TABLE) -> None:
+        super().__init__(window)
+        self._window = window
+        self.entries: dict[str, Entry] = {}
+        self._actions: dict[str, QAction] = {}
+        self._bound: set[str] = set()
+        for entry in table:
+            self.add(entry)
+
+    def __getitem__(self, id_: str) -> QAction:
+        return self._actions[id_]
+
+    def add(self, entry: Entry) -> QAction:
+        """One more row; its keys work at once where they belong."""
+        action = QAction(entry.text, self._window)
+        action.setObjectName(entry.id)
+        action.setCheckable(entry.checkable)
+        action.setShortcuts([QKeySequence(key) for key in entry.keys])
+        action.setStatusTip(entry.tip)
+        action.setEnabled(False)
+        if entry.place == "window":
+            action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+            self._window.addAction(action)
+        else:
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self.entries[entry.id] = entry
+        self._actions[entry.id] = action
+        return action
+
+    def bind(self, id_: str, handler: Callable[[], object]) -> None:
+        """Let `handler` answer the action, which is enabled by that."""
+        action = self._actions[id_]
+        action.triggered.connect(lambda _checked=False: handler())
+        action.setEnabled(True)
+        self._bound.add(id_)
+
+    def is_bound(self, id_: str) -> bool:
+        """Whether the action has a handler; without one it is left out of menus, palette and sheet."""
+        return id_ in self._bound
+
+    def attach(self, widget: QWidget) -> None:
+        """Let the plain keys work in `widget` and its children; only for the table and the clip cards."""
+        for id_, entry in self.entries.items():
+            if entry.place == "browse":
+                widget.addAction(self._actions[id_])
+
+    def fill(self, bar: QMenuBar) -> dict[str, QMenu]:
+        """Make the menus, in the table's order, of every action that has a handler."""
+        menus: dict[str, QMenu] = {}
+        for id_, entry in self.entries.items():
+            if self.is_bound(id_):
+                if entry.menu not in menus:
+                    menus[entry.menu] = bar.addMenu(entry.menu)
+                menus[entry.menu].addAction(self._actions[id_])
+        return menus
+
+    def shortcut_text(self, id_: str) -> str:
+        """The first shortcut as the system writes it; "" without one."""
+        return self._actions[id_].shortcut().toString(QKeySequence.SequenceFormat.NativeText)

@@ -1,0 +1,74 @@
+"""What every test of the window runs under: settings of its own, nothing left behind, stalls counted."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from gui.waiting import until
+from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtWidgets import QApplication
+
+from ard_gui.main_window import MainWindow
+from ard_gui.theme import apply_theme
+from backend.study.folder import Study
+from builders.tiny_study import finished_study
+
+
+@pytest.fixture(scope="session")
+def application() -> QApplication:
+    found = QApplication.instance() or QApplication([])
+    assert isinstance(found, QApplication)
+    apply_theme(found, "light")
+    return found
+
+
+@pytest.fixture(scope="session")
+def tiny_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A study that has really been run, on a random model; tests do not write to it."""
+    return finished_study(tmp_path_factory.mktemp("window"), train={"steps": 60})
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user data directory of the test's own."""
+    monkeypatch.setenv("ARD_HOME", str(tmp_path / "ard-home"))
+    return tmp_path / "ard-home"
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(application: QApplication) -> Iterator[None]:
+    """Fail a test that leaves a window or a thread behind."""
+    threads = set(threading.enumerate())
+    yield
+    application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.collect()
+    shown = [one for one in application.topLevelWidgets() if one.isVisible()]
+    assert not shown, f"left open: {shown}"
+    left = {one for one in threading.enumerate() if one.is_alive()} - threads
+    for one in left:
+        one.join(5)
+    assert not [one.name for one in left if one.is_alive()]
+
+
+@pytest.fixture
+def make_window(application: QCoreApplication) -> Iterator[Callable[..., MainWindow]]:
+    """Makes real windows, shows them, and closes them at the end of the test."""
+    made: list[MainWindow] = []
+
+    def make(study: Study | None = None, feature: int = -1) -> MainWindow:
+        window = MainWindow()
+        made.append(window)
+        window.show()
+        if study is not None:
+            window.open_study(study.root, feature)
+            until(lambda: window.session.lines is not None)
+        return window
+
+    yield make
+    for window in made:
+        window.close()
+        window.deleteLater()
