@@ -36,6 +36,8 @@ class Session(QObject):
     feature_read(FeatureLines)
         What the page of the chosen feature shows has been read.
     opening_failed(str)
+    closing()
+        The window ends: whoever started a process ends it.
 
     Attributes
     ----------
@@ -57,6 +59,7 @@ class Session(QObject):
     ranking_opened = Signal()
     feature_read = Signal(object)
     opening_failed = Signal(str)
+    closing = Signal()
 
     def __init__(self, preferences: Preferences | None = None) -> None:
         super().__init__()
@@ -116,6 +119,7 @@ class Session(QObject):
 
     def close(self) -> None:
         """End every thread and process; the session is of no use afterwards."""
+        self.closing.emit()
         if self._saving.isActive():
             self._saving.stop()
             self._save_preferences()

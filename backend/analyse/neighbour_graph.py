@@ -69,4 +69,5 @@ def _memberships(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         middle = (low + high) / 2
         wide = np.exp(-beyond / middle[:, None]).sum(axis=1) > np.log2(max(count, 2))
         high, low = np.where(wide, middle, high), np.where(wide, low, middle)
-    return np.exp(-beyond / np.maximum(high, floor)[:, None])
+    found: npt.NDArray[np.float64] = np.exp(-beyond / np.maximum(high, floor)[:, None])
+    return found
