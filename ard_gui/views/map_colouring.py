@@ -106,7 +106,9 @@ def by_number(
 
 def _ticks(low: float, high: float, below: bool, above: bool, log: bool) -> tuple[tuple[float, str], ...]:
     def text(value: float) -> str:
-        return f"{10**value if log else value:.3g}"
+        number = 10**value if log else value
+        shown = f"{number:,.0f}" if 1000 <= abs(number) < 1e6 else f"{number:.3g}"
+        return shown.replace("-", "−")
 
     if not high > low:
         return ((0.5, text(low)),)

@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from ard_gui.views.map_colouring import Colouring, pixel
 
 GAP = 8
-BAR = 180
-LONGEST = 160
+BAR = 220
+LONGEST, LONGEST_TITLE = 160, 320
 
 
 def tip(text: str) -> str:
@@ -64,7 +64,8 @@ class MapLegend(QWidget):
         self._places = []
         for text, colour in self._entries():
             swatch = 0 if colour == -1 else metrics.height()
-            wide = BAR if colour == -2 else swatch + min(metrics.horizontalAdvance(text) + 4, LONGEST)
+            longest = min(LONGEST_TITLE if colour == -1 else LONGEST, right - GAP - swatch)
+            wide = BAR if colour == -2 else swatch + min(metrics.horizontalAdvance(text) + 4, longest)
             if x > GAP and x + wide > right:
                 x, y, tall = GAP, y + tall, line
             high = 2 * line if colour == -2 else line

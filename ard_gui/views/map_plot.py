@@ -27,7 +27,7 @@ from ard_gui.views.map_geometry import View, inside, nearest, towards
 from ard_gui.views.map_raster import draw_points
 
 HIT, STRIDE = 10.0, 3.0
-SMALLEST, LARGEST = 1.25, 6.0
+SMALLEST, LARGEST = 1.25, 5.0
 SPARSE = 0.2
 ZOOM = 1.25
 NONE = -1

@@ -38,6 +38,7 @@ NUMBERS = {
 }
 """Numeric columns by which a map is coloured: title with unit, and whether the scale is logarithmic."""
 UNNAMED = "no name"
+NO_MAP, NO_DIRECTIONS = "There is no map of this SAE yet.", "Raw units have no directions to map."
 
 
 class MapView(QWidget):
@@ -68,6 +69,8 @@ class MapView(QWidget):
         if overview is None or ranking is None:
             self._show_none("No study is open.")
             return
+        if not self._has_map():
+            self._show_none("Looking for the map …")
         study = overview.study
         self._session.reader.ask("map", lambda: read_map(study, ranking))
 
@@ -80,12 +83,16 @@ class MapView(QWidget):
             if self._shown is not None and ranking == self._shown.name and self.colour.currentData() == ("label", name):
                 self.canvas.colour_by_category(labels, title)
 
+    def _failed(self, kind: str, message: str) -> None:
+        if kind == "map":
+            self._show_none(message, offer=True)
+
     def _show_map(self, found: ShownMap) -> None:
-        self._shown = found
         if found.file is None:
             raw = found.name.startswith("raw-")
-            self._show_none("Raw units have no directions to map." if raw else "There is no map of this SAE yet.", raw)
+            self._show_none(NO_DIRECTIONS if raw else NO_MAP, offer=not raw)
             return
+        self._shown = found
         self._middle.setCurrentWidget(self.canvas)
         self.canvas.set_points(found.file.x, found.file.y)
         self.directions.setCurrentText(str(found.file.settings["directions"]))
@@ -95,10 +102,11 @@ class MapView(QWidget):
         self.canvas.set_current(self._session.selection.feature)
         self._tell(-1)
 
-    def _show_none(self, text: str, final: bool = True) -> None:
-        self._shown = self._shown if not final else None
+    def _show_none(self, text: str, *, offer: bool = False) -> None:
+        """Words in place of a map, and whether one can be made."""
+        self._shown = None
         self.offer.setText(text)
-        self.make.setVisible(not final)
+        self.make.setVisible(offer)
         self._middle.setCurrentIndex(0)
         self.told.clear()
 
@@ -205,8 +213,6 @@ class MapView(QWidget):
         self._working(False)
         if error:
             self._session.notices.error(f"The map was not made: {text}")
-            if not self._has_map():
-                self.offer.setText(text)
         self._ask()
 
     # building
@@ -270,6 +276,7 @@ class MapView(QWidget):
         self.maker.stopped.connect(self._ended)
         self.maker.failed.connect(partial(self._ended, error=True))
         session.reader.ready.connect(self._arrived)
+        session.reader.failed.connect(self._failed)
         session.ranking_opened.connect(self._ask)
         session.study_closing.connect(self.maker.close)
         session.closing.connect(self.maker.close)
