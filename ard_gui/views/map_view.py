@@ -79,7 +79,7 @@ class MapView(QWidget):
             self._show_map(result)
         elif kind == "map labels":
             ranking, name, labels = result
-            title = f"commonest {name} of the most representative clips"
+            title = f"{name}, the commonest of H"
             if self._shown is not None and ranking == self._shown.name and self.colour.currentData() == ("label", name):
                 self.canvas.colour_by_category(labels, title)
 

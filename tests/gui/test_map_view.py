@@ -182,7 +182,7 @@ def test_features_are_coloured_by_columns_labels_and_own_judgements(make_window:
     until(lambda: "starred  1" in view.canvas.legend.accessibleDescription())
     label = next(view.colour.itemData(i) for i in range(view.colour.count()) if view.colour.itemData(i)[0] == "label")
     choose_colour(view, *label)
-    until(lambda: f"commonest {label[1]}" in view.canvas.legend.accessibleDescription())
+    until(lambda: f"{label[1]}, the commonest of H" in view.canvas.legend.accessibleDescription())
     assert "tone  " in view.canvas.legend.accessibleDescription()
 
 
