@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QProcess, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
-KILL_AFTER_MS = 3000
+from ard_gui.services.child import Child
 
 
 class MapMaker(QObject):
@@ -32,52 +30,37 @@ class MapMaker(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._process: QProcess | None = None
-        self._rest = b""
+        self._child: Child | None = None
         self._said = ""
         self._stopping = False
 
     @property
     def running(self) -> bool:
-        return self._process is not None
+        return self._child is not None
 
     def start(self, study: Path, sae_id: str, directions: str) -> None:
         """Begin; does nothing while a run is going on."""
         if self.running:
             return
-        self._rest, self._said, self._stopping = b"", "", False
-        process = self._process = QProcess(self)
-        process.readyReadStandardOutput.connect(self._read)
-        process.finished.connect(self._finished)
-        process.errorOccurred.connect(self._broken)
+        self._said, self._stopping = "", False
         words = ["map", str(study), "--sae", sae_id, "--directions", directions, "--events"]
-        process.start(sys.executable, ["-P", "-m", "backend.cli.main", *words])
+        self._child = Child(words, self)
+        self._child.heard.connect(self._notice)
+        self._child.ended.connect(self._ended)
+        self._child.start()
 
     def stop(self) -> None:
-        """Ask the run to stop at its next safe point, and end it if it does not."""
-        if self._process is not None:
+        """Ask the run to stop at its next safe point."""
+        if self._child is not None:
             self._stopping = True
-            self._process.terminate()
-            QTimer.singleShot(KILL_AFTER_MS, self._process, self._process.kill)
+            self._child.stop()
 
     def close(self) -> None:
-        """End the run at once and wait for that; nothing is lost but its work."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.disconnect(self)
-            process.kill()
-            process.waitForFinished(KILL_AFTER_MS)
-
-    def _read(self) -> None:
-        assert self._process is not None
-        *lines, self._rest = (self._rest + self._process.readAllStandardOutput().data()).split(b"\n")
-        for line in lines:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict):
-                self._notice(event)
+        """End the run at once; nothing is lost but its work."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.close()
+            child.deleteLater()
 
     def _notice(self, event: dict[str, Any]) -> None:
         if event.get("type") == "progress" and event.get("total"):
@@ -85,22 +68,14 @@ class MapMaker(QObject):
         elif event.get("type") == "failed":
             self._said = " ".join(str(event.get(name) or "") for name in ("text", "todo")).strip()
 
-    def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
-        self._read()
-        process, self._process = self._process, None
-        assert process is not None
-        errors = bytes(process.readAllStandardError().data()).decode(errors="replace").strip().splitlines()
-        process.deleteLater()
-        if self._stopping:
-            self.stopped.emit()
-        elif code == 0 and status == QProcess.ExitStatus.NormalExit:
+    def _ended(self, code: int, text: str) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            child.deleteLater()
+        last = text.splitlines()[-1].removeprefix("ard: ") if text else f"its process ended with status {code}"
+        if code == 0:
             self.made.emit()
+        elif self._stopping:
+            self.stopped.emit()
         else:
-            last = errors[-1].removeprefix("ard: ") if errors else f"the map's process ended with status {code}"
             self.failed.emit(self._said or last)
-
-    def _broken(self, error: QProcess.ProcessError) -> None:
-        if error == QProcess.ProcessError.FailedToStart and self._process is not None:
-            process, self._process = self._process, None
-            self.failed.emit(f"the map's process could not be started: {process.errorString()}")
-            process.deleteLater()

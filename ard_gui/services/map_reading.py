@@ -13,7 +13,7 @@ from backend.errors import ArdError
 from backend.store.map import MapFile
 from backend.study.folder import Study
 
-MOST_VALUES = 1000
+LOOKED_AT = 2000
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ def read_map(study: Study, ranking: OpenRanking) -> ShownMap:
 
 
 def label_names(ranking: OpenRanking) -> tuple[str, ...]:
-    """Names of labels that more than one clip shares; a label that tells every clip apart groups nothing."""
-    values: dict[str, set[str]] = {}
-    for i in range(len(ranking.clips)):
+    """Names of labels that group clips, judged by some of them; one that tells every clip apart groups nothing."""
+    step = max(1, len(ranking.clips) // LOOKED_AT)
+    values: dict[str, list[str]] = {}
+    for i in range(0, len(ranking.clips), step):
         for name, value in ranking.clips.labels(i).items():
-            values.setdefault(name, set()).add(value)
-    few = min(MOST_VALUES, max(1, len(ranking.clips) // 2))
-    return tuple(sorted(name for name, found in values.items() if 1 < len(found) <= few))
+            values.setdefault(name, []).append(value)
+    return tuple(sorted(name for name, found in values.items() if 1 < len(set(found)) <= max(2, len(found) // 2)))
 
 
 def common_labels(ranking: OpenRanking, name: str) -> list[str]:
@@ -62,10 +62,11 @@ def common_labels(ranking: OpenRanking, name: str) -> list[str]:
 
     Of equally common ones that of the more representative clip.
     """
-    texts = [ranking.clips.labels(i).get(name, "") for i in range(len(ranking.clips))]
-    known, code = np.unique(np.array(texts, dtype=object).astype(str), return_inverse=True)
     clips = ranking.file.most_clips(int(ranking.file.settings["p"]))
-    return [str(known[k]) if k >= 0 else "" for k in commonest(np.where(clips >= 0, code[clips], -1), known)]
+    listed, place = np.unique(clips, return_inverse=True)
+    texts = [ranking.clips.labels(int(i)).get(name, "") if i >= 0 else "" for i in listed]
+    known, code = np.unique(np.array(texts, dtype=object).astype(str), return_inverse=True)
+    return [str(known[k]) if k >= 0 else "" for k in commonest(code[place].reshape(clips.shape), known)]
 
 
 def commonest(codes: npt.NDArray[np.int64], known: Sequence[str] | npt.NDArray[np.str_]) -> npt.NDArray[np.int64]:

@@ -103,6 +103,7 @@ class ConceptsView(QWidget):
             return
         self.model.keep(mask)
         total = len(next(iter(ranking.columns.values())))
+        self._session.shown = tuple(self.model.feature(row) for row in range(self.model.rowCount()))
         self.note.setText(f"{self.model.rowCount()} of {total} features")
 
     def _row_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:

@@ -92,9 +92,11 @@ class MapView(QWidget):
             raw = found.name.startswith("raw-")
             self._show_none(NO_DIRECTIONS if raw else NO_MAP, offer=not raw)
             return
+        before = self._shown.file.path if self._shown is not None and self._shown.file is not None else None
         self._shown = found
         self._middle.setCurrentWidget(self.canvas)
-        self.canvas.set_points(found.file.x, found.file.y)
+        if before != found.file.path:  # else it is the same map, and the person may have zoomed into it
+            self.canvas.set_points(found.file.x, found.file.y)
         self.directions.setCurrentText(str(found.file.settings["directions"]))
         self._fill_colours(found)
         self._recolour()
@@ -278,6 +280,7 @@ class MapView(QWidget):
         session.reader.ready.connect(self._arrived)
         session.reader.failed.connect(self._failed)
         session.ranking_opened.connect(self._ask)
+        session.study_refreshed.connect(self._ask)
         session.study_closing.connect(self.maker.close)
         session.closing.connect(self.maker.close)
         session.study_closed.connect(self._closed)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import typer
 
-from backend.cli import browse, concepts, environment, exchange, jobs, map, quality, search, setup, studies
+from backend.cli import browse, concepts, environment, exchange, jobs, map, notes, quality, search, setup, studies
 from backend.errors import ArdError, Stopped
 
 EXIT_ERROR, EXIT_CRASH, EXIT_STOPPED = 1, 70, 130
@@ -31,6 +31,7 @@ app = typer.Typer(
 for group in (studies, jobs, browse, concepts, search, map, quality, exchange, environment, setup):
     for command in group.COMMANDS:
         app.command(command.__name__.replace("_", "-").rstrip("-"))(command)
+app.add_typer(notes.app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -71,7 +71,7 @@ def test_map_is_offered_made_in_another_process_and_shown(make_window: Make, stu
     assert view.offer.text() == "There is no map of this SAE yet."
     QTest.mouseClick(view.make, Qt.MouseButton.LeftButton)
     assert view.stop.isVisible()
-    until(lambda: points(view) > 0, 60)
+    until(lambda: points(view) > 0 and not view.maker.running, 60)
     path = study.map(study.sae_ids()[0])
     assert path is not None
     assert np.array_equal(view.canvas.plot.places_x, MapFile(path).x)

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from numbers import Integral
 from typing import Any
 
 VERSION = 1
@@ -78,9 +79,9 @@ def checked_row(table: str, key: Key, value: Any) -> tuple[Key, Any]:
 
 def _checked_key(column: str, part: Any) -> Any:
     if column == "feature":
-        if isinstance(part, bool) or not isinstance(part, int) or not 0 <= part <= LARGEST_FEATURE:
+        if isinstance(part, bool) or not isinstance(part, Integral) or not 0 <= int(part) <= LARGEST_FEATURE:
             raise ValueError(f"{part!r} is no feature")
-        return part
+        return int(part)
     if not isinstance(part, str):
         raise ValueError(f"{part!r} is no {column}")
     if column in ("sae", "clip", "list") and not KEY.fullmatch(part):
