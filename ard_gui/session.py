@@ -48,6 +48,8 @@ class Session(QObject):
     opening_failed(str)
     sound_offered(Path)
         A file of sound was dropped on the window.
+    closing()
+        The window ends: whoever started a process ends it.
 
     Attributes
     ----------
@@ -85,6 +87,7 @@ class Session(QObject):
     feature_read = Signal(object)
     opening_failed = Signal(str)
     sound_offered = Signal(object)
+    closing = Signal()
 
     def __init__(self, preferences: Preferences | None = None) -> None:
         super().__init__()
@@ -164,6 +167,7 @@ class Session(QObject):
 
     def close(self) -> None:
         """End every thread and process, without waiting for long work; the session is of no use afterwards."""
+        self.closing.emit()
         if self._saving.isActive():
             self._saving.stop()
             self._save_preferences()
