@@ -7,6 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from ard_gui.services.clip_media import ClipMedia
 from ard_gui.services.own_notes import OwnNotes
 from ard_gui.services.reader import Reader
 from ard_gui.services.study_reading import FeatureLines, OpenRanking, Overview, overview
@@ -45,6 +46,8 @@ class Session(QObject):
         For what only the newest request matters of.
     worker : Worker
         For what must all be done.
+    media : ClipMedia
+        Sound and spectrogram of the open study's clips.
     notes : OwnNotes
         What the person noted on the study.
     overview : Overview or None
@@ -66,6 +69,7 @@ class Session(QObject):
         self.selection, self.query = Selection(), FeatureQuery()
         self.undo, self.notices = UndoStack(), Notices()
         self.reader, self.worker = Reader(), Worker("window-worker")
+        self.media = ClipMedia(lambda: self.preferences.values.roots)
         self.notes = OwnNotes(self.undo, self.notices)
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
@@ -78,7 +82,7 @@ class Session(QObject):
         self._saving.setSingleShot(True)
         self._saving.setInterval(SAVE_AFTER_MS)
         self._saving.timeout.connect(self._save_preferences)
-        self.preferences.changed.connect(lambda _: self._saving.start())
+        self.preferences.changed.connect(self._preference_changed)
 
     @property
     def ranking_name(self) -> str:
@@ -114,6 +118,7 @@ class Session(QObject):
         self.selection.clear()
         self.query.clear()
         self.undo.clear()
+        self.media.forget()
         self.overview = self.ranking = self.lines = None
         self.shown = ()
         self.study_closed.emit()
@@ -124,6 +129,7 @@ class Session(QObject):
             self._saving.stop()
             self._save_preferences()
         self.reader.close()
+        self.media.close()
         self.notes.close()
         self.worker.close()
 
@@ -157,6 +163,11 @@ class Session(QObject):
         if self.ranking is not None and feature >= 0:
             ranking = self.ranking
             self.reader.ask("feature", lambda: ranking.lines(feature))
+
+    def _preference_changed(self, name: str) -> None:
+        self._saving.start()
+        if name == "roots":
+            self.media.forget()
 
     def _save_preferences(self) -> None:
         self.worker.run(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from backend.errors import ArdError
 from backend.export.own_work import OwnWork
 from backend.store.clips import ClipTable
-from backend.store.concepts import Concept, ConceptsFile
+from backend.store.concepts import ConceptsFile
 from backend.store.features import Columns, choose, description, feature_columns, select
 from backend.store.retrieval import RetrievalFile
 from backend.store.scores import ScoresFile
@@ -48,7 +48,6 @@ class FeatureSet:
     columns: Columns
     scores: ScoresFile | None
     concepts: ConceptsFile | None
-    described: dict[int, Concept]
 
     @classmethod
     def of(cls, study: Study, sae_id: str) -> FeatureSet:
@@ -59,10 +58,9 @@ class FeatureSet:
             columns, settings = feature_columns(file, scores, concepts), file.settings
         current = read_json(study.features(sae_id) / "current.json")
         manifest = read_manifest(study.features(sae_id) / str(current["manifest"]))
-        described = concepts.by_feature() if concepts else {}
         return cls(
             sae_id, str(manifest["settings"].get("layer", "")), path, settings, ClipTable(study.clips()), columns,
-            scores, concepts, described,
+            scores, concepts,
         )  # fmt: skip
 
     @property
@@ -94,7 +92,7 @@ class FeatureSet:
         }
 
     def _concept(self, k: int) -> Record | None:
-        found = self.described.get(k)
+        found = self.concepts.of(k) if self.concepts else None
         if found is None:
             return None
         return {
