@@ -10,6 +10,8 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
+from ard_gui.state.event import Event
+
 Place = Literal["window", "browse"]
 
 
@@ -118,7 +120,15 @@ TABLE: tuple[Entry, ...] = (
 
 
 class Actions(QObject):
-    """The QActions of one window, by id; an action without a handler is disabled."""
+    """The QActions of one window, by id; an action without a handler is disabled.
+
+    Attributes
+    ----------
+    entries : dict
+        Rows by id, in the order of the menus.
+    used : Event[str]
+        Emitted with the id of each action before its handler is called.
+    """
 
     def __init__(self, window: QWidget, table: Iterable[Entry] = TABLE) -> None:
         super().__init__(window)
@@ -126,6 +136,8 @@ class Actions(QObject):
         self.entries: dict[str, Entry] = {}
         self._actions: dict[str, QAction] = {}
         self._bound: set[str] = set()
+        self._menus: dict[str, QMenu] = {}
+        self.used: Event[str] = Event()
         for entry in table:
             self.add(entry)
 
@@ -140,6 +152,7 @@ class Actions(QObject):
         action.setShortcuts([QKeySequence(key) for key in entry.keys])
         action.setStatusTip(entry.tip)
         action.setEnabled(False)
+        action.setVisible(False)
         if entry.place == "window":
             action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
             self._window.addAction(action)
@@ -152,9 +165,14 @@ class Actions(QObject):
     def bind(self, id_: str, handler: Callable[[], object]) -> None:
         """Let `handler` answer the action, which is enabled by that."""
         action = self._actions[id_]
+        if id_ not in self._bound:
+            action.triggered.connect(lambda _checked=False: self.used.emit(id_))
         action.triggered.connect(lambda _checked=False: handler())
         action.setEnabled(True)
+        action.setVisible(True)
         self._bound.add(id_)
+        if self.entries[id_].menu in self._menus:
+            self._menus[self.entries[id_].menu].menuAction().setVisible(True)
 
     def is_bound(self, id_: str) -> bool:
         """Whether the action has a handler; without one it is left out of menus, palette and sheet."""
@@ -167,15 +185,25 @@ class Actions(QObject):
                 widget.addAction(self._actions[id_])
 
     def fill(self, bar: QMenuBar) -> dict[str, QMenu]:
-        """Make the menus, in the table's order, of every action that has a handler."""
-        menus: dict[str, QMenu] = {}
+        """Make the menus, in the table's order; they show the actions that have, or get, a handler."""
         for id_, entry in self.entries.items():
-            if self.is_bound(id_):
-                if entry.menu not in menus:
-                    menus[entry.menu] = bar.addMenu(entry.menu)
-                menus[entry.menu].addAction(self._actions[id_])
-        return menus
+            if entry.menu not in self._menus:
+                self._menus[entry.menu] = bar.addMenu(entry.menu)
+                self._menus[entry.menu].menuAction().setVisible(False)
+            self._menus[entry.menu].addAction(self._actions[id_])
+        for id_ in self._bound:
+            self._menus[self.entries[id_].menu].menuAction().setVisible(True)
+        return self._menus
 
     def shortcut_text(self, id_: str) -> str:
         """The first shortcut as the system writes it; "" without one."""
         return self._actions[id_].shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+
+    def all_shortcuts(self, id_: str) -> str:
+        """Every shortcut, joined by "or"."""
+        native = QKeySequence.SequenceFormat.NativeText
+        return " or ".join(one.toString(native) for one in self._actions[id_].shortcuts())
+
+    def usable(self) -> list[str]:
+        """Ids of the actions that can be used now, in the order of the menus."""
+        return [id_ for id_ in self.entries if self.is_bound(id_) and self._actions[id_].isEnabled()]

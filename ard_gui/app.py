@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from PySide6.QtWidgets import QApplication
 
-from ard_gui.main_window import THEMES, MainWindow
+from ard_gui.main_window import MainWindow
+from ard_gui.restoring import Restoring
 from ard_gui.services import window_state
+from ard_gui.services.crash import CrashGuard
 from ard_gui.session import Session
-from ard_gui.theme import apply_theme
+from ard_gui.theme import THEMES, apply_theme
+
+LAST_WRITING_SECONDS = 30.0
+"""How long the process, its window gone, may still write what it was asked to."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,18 +25,34 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
+    application.setApplicationName("ARD")
     if options.reset:
         window_state.forget_all()
     session = Session()
     if options.reset:
         session.preferences.reset()
-    values = session.preferences.values
-    apply_theme(application, options.theme or values.theme, values.font_points)
-    window = MainWindow(session)
-    window.show()
-    if options.study is not None:
-        window.open_study(options.study, options.feature)
-    return application.exec()
+    guard = CrashGuard(session.notices)
+    guard.begin()
+    try:
+        values = session.preferences.values
+        apply_theme(application, options.theme or values.theme, values.font_points)
+        window = MainWindow(session, options.theme or "")
+        restoring = Restoring(window, guard)
+        window.show()
+        if options.study is not None:
+            window.open_study(options.study, options.feature)
+        restoring.look()
+        status = application.exec()
+    except Exception as error:
+        print(f"ard-gui ended unexpectedly; the report is in {guard.report(error)}", file=sys.stderr)
+        guard.end()
+        raise
+    done = session.ended(LAST_WRITING_SECONDS)
+    guard.end()
+    if not done:
+        # A thread that hangs in a dead drive would hold the interpreter's end for ever.
+        os._exit(status)
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,63 +2,71 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QApplication, QDockWidget, QFileDialog, QMainWindow, QStackedWidget, QWidget
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from ard_gui.actions import VIEW, Actions, Entry
 from ard_gui.docks import DOCKS, Dock
-from ard_gui.services import window_state
-from ard_gui.services.window_state import WindowState
+from ard_gui.openers import Openers
 from ard_gui.session import Session
-from ard_gui.state.query import from_plain
-from ard_gui.theme import apply_theme
+from ard_gui.state.notices import Notice
+from ard_gui.state_keeper import StateKeeper
+from ard_gui.theme import THEMES, apply_theme
+from ard_gui.views.dialogs import Dialogs
 from ard_gui.views.feature_page import FeaturePage
 from ard_gui.views.judging import Judging
+from ard_gui.views.notice_bar import NoticeBar
 from ard_gui.views.start_page import StartPage
 from ard_gui.views.taking_away import TakingAway
+from ard_gui.views.unfinished_page import UnfinishedPage
 
-LAYOUT = 1
-"""Version of Qt's saved dock layout: raised when docks come or go in a way that old layouts misplace."""
 SMALLEST_POINTS, LARGEST_POINTS = 6.0, 32.0
-THEMES = ("system", "light", "dark", "high contrast")
+SIZE = (1440, 900)
 
 
 class MainWindow(QMainWindow):
-    """One window on one study. All reading and waiting is the session's."""
+    """One window on one study. All reading and waiting is the session's.
 
-    def __init__(self, session: Session | None = None) -> None:
+    Parameters
+    ----------
+    theme : str
+        In place of the preferred theme, for this window's life; "" for the preferred one.
+    """
+
+    def __init__(self, session: Session | None = None, theme: str = "") -> None:
         super().__init__()
         self.setWindowTitle("ARD")
-        self.resize(1440, 900)
+        self.resize(*SIZE)
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
         self.session = session or Session()
+        self._theme, self._closed = theme, False
         self.actions_table = Actions(self)
+        self.openers = Openers(self, self.session, self.open_study)
         self.page = FeaturePage(self.session, self.actions_table)
         self.start = StartPage(self.session, self.actions_table)
+        self.unfinished = UnfinishedPage(self.session)
+        self.notice_bar = NoticeBar(self.session.notices)
         self.docks: dict[str, QDockWidget] = {}
-        self._wanted: WindowState | None = None
-        self._asked_feature = -1
         self._middle = QStackedWidget()
-        self._middle.addWidget(self.start)
-        self._middle.addWidget(self.page)
-        self.setCentralWidget(self._middle)
+        self._build_middle()
         self._make_docks()
         self.judging = Judging(self.session, self.actions_table, self)
         self.taking_away = TakingAway(self.session, self.actions_table, self)
+        self.dialogs = Dialogs(self, self.session, self.actions_table)
         self._bind()
         self.actions_table.fill(self.menuBar())
+        self.keeper = StateKeeper(self, self.session, self.view("concepts"))
         self._connect()
-        self._usual_layout = self.saveState(LAYOUT)
         self._show_start()
+        self.keeper.restore_place()
 
     def open_study(self, root: Path, feature: int = -1) -> None:
         """Show the study at `root` as soon as it has been read, at `feature` if one is named."""
-        self._asked_feature = feature
+        self.keeper.ask_for(feature)
         self.statusBar().showMessage(f"Reading {root} …")
         self.session.open_study(root)
 
@@ -69,6 +77,25 @@ class MainWindow(QMainWindow):
             row = next(one for one in DOCKS if one.id == dock)
             found.setWidget(row.make(self.session, self.actions_table))
         return found.widget()
+
+    def show_dock(self, id_: str, shown: bool = True) -> None:
+        """Show a panel in front, with the keyboard in it; or hide it."""
+        dock = self.docks[id_]
+        dock.setVisible(shown)
+        if shown:
+            dock.raise_()
+            self.view(id_).setFocus()
+
+    def _build_middle(self) -> None:
+        for page in (self.start, self.unfinished, self.page):
+            self._middle.addWidget(page)
+        middle = QWidget()
+        layout = QVBoxLayout(middle)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.notice_bar)
+        layout.addWidget(self._middle, 1)
+        self.setCentralWidget(middle)
 
     def _make_docks(self) -> None:
         for row in DOCKS:
@@ -83,20 +110,14 @@ class MainWindow(QMainWindow):
         dock.visibilityChanged.connect(lambda seen: self.view(row.id) if seen else None)
         entry = Entry(f"dock.{row.id}", row.title, VIEW, (row.keys,) if row.keys else (), checkable=True)
         action = self.actions_table.add(entry)
-        self.actions_table.bind(entry.id, lambda: self._show_dock(row.id, action.isChecked()))
+        self.actions_table.bind(entry.id, lambda: self.show_dock(row.id, action.isChecked()))
         dock.visibilityChanged.connect(action.setChecked)
         self.view(row.id) if row.shown else dock.hide()
 
-    def _show_dock(self, id_: str, shown: bool) -> None:
-        dock = self.docks[id_]
-        dock.setVisible(shown)
-        if shown:
-            dock.raise_()
-            self.view(id_).setFocus()
-
     def _bind(self) -> None:
         session, actions = self.session, self.actions_table
-        actions.bind("file.open", self._ask_for_study)
+        self.openers.bind(actions)
+        self.dialogs.bind(actions)
         actions.bind("file.close", session.close_study)
         actions.bind("file.quit", self.close)
         actions.bind("edit.undo", session.undo.undo)
@@ -108,65 +129,55 @@ class MainWindow(QMainWindow):
         actions.bind("view.usual", lambda: session.preferences.set("font_points", 0.0))
         actions.bind("view.theme", self._next_theme)
         actions.bind("view.full", lambda: self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen))
-        actions.bind("view.reset", lambda: self.restoreState(self._usual_layout, LAYOUT))
+        actions.bind("view.reset", lambda: self.keeper.usual_layout())
 
     def _connect(self) -> None:
         session = self.session
         session.study_opened.connect(self._study_opened)
-        session.study_closing.connect(self._keep_state)
-        session.ranking_opened.connect(self._ranking_opened)
+        session.study_refreshed.connect(self._show_counts)
+        session.ranking_opened.connect(self._show_middle)
         session.study_closed.connect(self._show_start)
         session.preferences.changed.connect(self._preference_changed)
         session.undo.changed.connect(self._label_undo)
         session.selection.feature_changed.connect(lambda _: self._label_history())
-        session.notices.added.connect(lambda notice: self.statusBar().showMessage(notice.text, 8000))
+        session.notices.added.connect(self._tell)
+        self.notice_bar.all_wanted.connect(self.actions_table["help.notices"].trigger)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._apply_theme)
         self._label_undo()
         self._label_history()
+        if session.preferences.problem:
+            session.notices.warning(session.preferences.problem)
+
+    def _tell(self, notice: Notice) -> None:
+        if notice.level == "info":
+            line = " ".join(notice.text.split())
+            self.statusBar().showMessage(line, 8000)
+            self.statusBar().setToolTip(line)
 
     def _study_opened(self) -> None:
         found = self.session.overview
         assert found is not None
-        self._wanted = window_state.load(window_state.place(found.key))
-        self._middle.setCurrentWidget(self.page)
-        if not (self._wanted.docks and self.restoreState(self._wanted.docks, LAYOUT)):
-            self.restoreState(self._usual_layout, LAYOUT)
-        if self._wanted.geometry:
-            self.restoreGeometry(self._wanted.geometry)
         self.setWindowTitle(f"{found.study.root.name} – ARD")
+        self._show_middle()
+        self._show_counts()
+
+    def _show_counts(self) -> None:
+        found = self.session.overview
+        assert found is not None
         unread = f", {found.unreadable} unreadable" if found.unreadable else ""
         self.statusBar().showMessage(f"{found.clips} clips{unread}")
 
-    def _ranking_opened(self) -> None:
-        wanted, self._wanted = self._wanted, None
-        feature, self._asked_feature = self._asked_feature, -1
-        if wanted is not None and wanted.ranking == self.session.ranking_name:
-            with suppress(ValueError, TypeError):
-                self.session.query.set(from_plain(wanted.query))
-            feature = feature if feature >= 0 else wanted.feature
-        if 0 <= feature < self.session.features:
-            self.session.selection.choose(feature)
+    def _show_middle(self) -> None:
+        found = self.session.overview
+        if found is not None:
+            empty = self.session.ranking is not None and not self.session.features
+            self._middle.setCurrentWidget(self.page if found.rankings and not empty else self.unfinished)
 
     def _show_start(self) -> None:
         self._middle.setCurrentWidget(self.start)
         self.setWindowTitle("ARD")
         for dock in self.docks.values():
             dock.hide()
-
-    def _keep_state(self) -> None:
-        found = self.session.overview
-        if found is None:
-            return
-        state = WindowState(
-            bytes(self.saveGeometry().data()), bytes(self.saveState(LAYOUT).data()), self.session.ranking_name,
-            self.session.selection.feature, self.session.query.value.plain(),
-        )  # fmt: skip
-        path = window_state.place(found.key)
-        self.session.worker.run(lambda: window_state.save(path, state))
-
-    def _ask_for_study(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Open study")
-        if chosen:
-            self.open_study(Path(chosen))
 
     def _resize_text(self, by: float) -> None:
         now = QApplication.font().pointSizeF()
@@ -177,10 +188,16 @@ class MainWindow(QMainWindow):
         self.session.preferences.set("theme", THEMES[(THEMES.index(now) + 1) % len(THEMES)])
 
     def _preference_changed(self, name: str) -> None:
+        if name == "theme":
+            self._theme = ""
+        if name in ("theme", "font_points"):
+            self._apply_theme()
+
+    def _apply_theme(self) -> None:
         application = QApplication.instance()
-        if name in ("theme", "font_points") and isinstance(application, QApplication):
+        if isinstance(application, QApplication):
             values = self.session.preferences.values
-            apply_theme(application, values.theme, values.font_points)
+            apply_theme(application, self._theme or values.theme, values.font_points)
 
     def _label_undo(self) -> None:
         for id_, label in (("edit.undo", self.session.undo.undo_label), ("edit.redo", self.session.undo.redo_label)):
@@ -192,7 +209,22 @@ class MainWindow(QMainWindow):
         self.actions_table["go.back"].setEnabled(self.session.selection.can_go_back)
         self.actions_table["go.forward"].setEnabled(self.session.selection.can_go_forward)
 
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.openers.dropped(paths)
+
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
-        self._keep_state()
-        self.session.close()
+        if not self._closed:
+            self._closed = True
+            QGuiApplication.styleHints().colorSchemeChanged.disconnect(self._apply_theme)
+            self.keeper.keep()
+            self.openers.close()
+            self.hide()
+            self.session.close()
         super().closeEvent(event)

@@ -9,17 +9,21 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from ard_gui.services.clip_media import ClipMedia
 from ard_gui.services.own_notes import OwnNotes
+from ard_gui.services.playback.player import Player
 from ard_gui.services.reader import Reader
 from ard_gui.services.study_reading import FeatureLines, OpenRanking, Overview, overview
+from ard_gui.services.study_watch import Stamps, StudyWatch, result_stamps
 from ard_gui.services.worker import Worker
 from ard_gui.state.notices import Notices
 from ard_gui.state.preferences import Preferences
 from ard_gui.state.query import FeatureQuery
 from ard_gui.state.selection import Selection
 from ard_gui.state.undo import UndoStack
+from backend.study.folder import Study
 from backend.study.user_data import user_data
 
 SAVE_AFTER_MS = 500
+Files = tuple[Path | None, ...]
 
 
 class Session(QObject):
@@ -32,11 +36,16 @@ class Session(QObject):
     study_closing()
         The last moment at which `overview` is that of the open study.
     study_closed()
+    study_refreshed()
+        The same study was read anew because its files changed: `overview.rankings` may be others.
     ranking_opened()
-        `ranking` is another one: its columns are there. The chosen feature is none until a view chooses one.
+        `ranking` is another one: its columns are there. The chosen feature is none until a view chooses one,
+        unless `refreshing`.
     feature_read(FeatureLines)
         What the page of the chosen feature shows has been read.
     opening_failed(str)
+    sound_offered(Path)
+        A file of sound was dropped on the window.
 
     Attributes
     ----------
@@ -46,37 +55,53 @@ class Session(QObject):
         For what only the newest request matters of.
     worker : Worker
         For what must all be done.
+    watch : StudyWatch
+        Looks at the open study's files.
     media : ClipMedia
         Sound and spectrogram of the open study's clips.
+    player : Player
+        Plays one sound at a time; opens nothing before the first is played.
     notes : OwnNotes
         What the person noted on the study.
     overview : Overview or None
     ranking : OpenRanking or None
     shown : tuple of int
         The features that the table shows, in its order.
+    first_ranking : str
+        Id of the SAE to show first; set it in an answer to `study_opened`.
+    refreshing : bool
+        During `ranking_opened`: the same SAE's newer results; selection, query and scroll position stay.
     """
 
     study_opened = Signal()
     study_closing = Signal()
     study_closed = Signal()
+    study_refreshed = Signal()
     ranking_opened = Signal()
     feature_read = Signal(object)
     opening_failed = Signal(str)
+    sound_offered = Signal(object)
 
     def __init__(self, preferences: Preferences | None = None) -> None:
         super().__init__()
         self.preferences = preferences or Preferences(user_data() / "preferences.json")
         self.selection, self.query = Selection(), FeatureQuery()
         self.undo, self.notices = UndoStack(), Notices()
-        self.reader, self.worker = Reader(), Worker("window-worker")
+        self.reader, self.worker, self.watch = Reader(), Worker("window-worker"), StudyWatch()
         self.media = ClipMedia(lambda: self.preferences.values.roots)
+        self.player = Player()
         self.notes = OwnNotes(self.undo, self.notices)
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
         self.lines: FeatureLines | None = None
         self.shown: tuple[int, ...] = ()
+        self.first_ranking, self.refreshing = "", False
+        self._files: Files = ()
         self.reader.ready.connect(self._arrived)
         self.reader.failed.connect(self._failed)
+        self.watch.results_changed.connect(self.refresh)
+        self.watch.vanished.connect(self._vanished)
+        self.watch.returned.connect(self._returned)
         self.selection.feature_changed.connect(self._read_feature)
         self._saving = QTimer(self)
         self._saving.setSingleShot(True)
@@ -101,46 +126,64 @@ class Session(QObject):
 
     def open_study(self, root: Path) -> None:
         """Read the study at `root`; `study_opened`, then `ranking_opened` if it has features."""
-        self.reader.ask("overview", lambda: overview(root))
+        self.reader.ask("overview", lambda: (result_stamps(Study(root)), overview(root)))
 
     def open_ranking(self, name: str) -> None:
         """Show the features of another SAE (or of raw units) of the open study."""
         if self.overview is not None:
             study = self.overview.study
-            self.reader.ask("ranking", lambda: OpenRanking(study, name))
+            self.reader.ask("ranking", lambda: (_files(study, name), OpenRanking(study, name)))
+
+    def refresh(self) -> None:
+        """Read the open study anew: `study_refreshed`, and `ranking_opened` where the shown SAE has newer results."""
+        if self.overview is not None:
+            study, name, shown = self.overview.study, self.ranking_name, self._files
+            self.reader.ask("refresh", lambda: _newer(study, name, shown))
 
     def close_study(self) -> None:
         """Back to no study."""
         if self.overview is None:
             return
         self.study_closing.emit()
+        self.watch.stop()
         self.notes.close_study()
         self.selection.clear()
         self.query.clear()
         self.undo.clear()
+        self.player.stop()
         self.media.forget()
         self.overview = self.ranking = self.lines = None
         self.shown = ()
+        self._files = ()
         self.study_closed.emit()
 
     def close(self) -> None:
-        """End every thread and process; the session is of no use afterwards."""
+        """End every thread and process, without waiting for long work; the session is of no use afterwards."""
         if self._saving.isActive():
             self._saving.stop()
             self._save_preferences()
+        self.watch.close()
         self.reader.close()
         self.media.close()
+        self.player.close()
         self.notes.close()
         self.worker.close()
 
+    def ended(self, seconds: float) -> bool:
+        """Whether what was given to the worker is done, after waiting up to `seconds`; for after the window's end."""
+        return self.worker.close(seconds) and self.notes.ended(seconds) and self.reader.close(0)
+
     def _arrived(self, kind: str, result: Any) -> None:
         if kind == "overview":
-            self._study_read(result)
+            self._study_read(*result)
         elif kind == "ranking":
-            self.ranking = result
+            self._files, self.ranking = result
+            self.reader.in_spare_time(self.ranking.read_ahead)
             self.selection.clear()
-            self.notes.show(result.name)
+            self.notes.show(self.ranking.name)
             self.ranking_opened.emit()
+        elif kind == "refresh":
+            self._read_anew(*result)
         elif kind == "feature" and result.feature == self.selection.feature:
             self.lines = result
             self.feature_read.emit(result)
@@ -150,14 +193,55 @@ class Session(QObject):
         if kind in ("overview", "ranking"):
             self.opening_failed.emit(message)
 
-    def _study_read(self, found: Overview) -> None:
+    def _study_read(self, stamps: Stamps, found: Overview) -> None:
         self.close_study()
-        self.overview = found
+        self.overview, self.first_ranking = found, ""
         self.preferences.visited(found.study.root)
         self.notes.open(found.study, self.preferences.values.author)
         self.study_opened.emit()
+        self.watch.start(found.study, stamps)
         if found.rankings:
+            self.open_ranking(self.first_ranking if self.first_ranking in found.rankings else found.rankings[0])
+
+    def _read_anew(self, found: Overview, files: Files, ranking: OpenRanking | None) -> None:
+        if self.overview is None or found.study.root != self.overview.study.root:
+            return
+        if found.key != self.overview.key:
+            self.open_study(found.study.root)
+            return
+        new = [name for name in found.rankings if name not in self.overview.rankings]
+        self.overview = found
+        self.study_refreshed.emit()
+        if ranking is not None and ranking.name == self.ranking_name:
+            self._swap(files, ranking)
+            self.notices.info(f"newer results of {ranking.name} are shown")
+        elif self.ranking is None and found.rankings:
             self.open_ranking(found.rankings[0])
+        if new:
+            self.notices.info(f"there are features of {', '.join(new)} now")
+
+    def _swap(self, files: Files, ranking: OpenRanking) -> None:
+        kept = self.selection.keep()
+        self._files, self.ranking, self.refreshing = files, ranking, True
+        try:
+            self.notes.show(ranking.name)
+            self.ranking_opened.emit()
+        finally:
+            self.refreshing = False
+        if kept.feature < self.features:
+            self.selection.put_back(kept)
+            self._read_feature(kept.feature)
+        else:
+            self.selection.clear()
+
+    def _vanished(self) -> None:
+        if self.overview is not None:
+            root = self.overview.study.root
+            self.notices.error(f"the study's folder is gone ({root}). What is shown stays; nothing more can be read.")
+
+    def _returned(self) -> None:
+        self.notices.info("the study's folder is there again")
+        self.refresh()
 
     def _read_feature(self, feature: int) -> None:
         if self.ranking is not None and feature >= 0:
@@ -174,3 +258,17 @@ class Session(QObject):
             self.preferences.save,
             failed=lambda failure: self.notices.warning(f"the preferences could not be kept: {failure.text}"),
         )
+
+
+def _files(study: Study, name: str) -> Files:
+    """The result files that are valid for one SAE; on the reader's thread."""
+    return study.retrieval(name), study.scores(name), study.concepts(name)
+
+
+def _newer(study: Study, name: str, shown: Files) -> tuple[Overview, Files, OpenRanking | None]:
+    """The study as it is now, and the SAE's ranking if its files are no longer `shown`; on the reader's thread."""
+    found = overview(study.root)
+    if name not in found.rankings:
+        return found, shown, None
+    files = _files(study, name)
+    return found, files, None if files == shown else OpenRanking(study, name)

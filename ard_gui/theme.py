@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QGuiApplication, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication, QWidget
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,9 @@ COLOURS = {
 _SIZE = "ard_font_points"
 
 
+THEMES = ("system", "light", "dark", "high contrast")
+
+
 def scheme(preference: str) -> str:
     """ "light", "dark" or "high contrast" for a theme preference; "system" follows the system."""
     if preference in PALETTES:
@@ -103,6 +106,35 @@ def apply_theme(application: QApplication, preference: str, font_points: float =
         application.setProperty(_SIZE, usual)
     font.setPointSizeF(font_points or float(usual))
     application.setFont(font)
+    sheet = _sheet(name, PALETTES[name])
+    if application.styleSheet() != sheet:
+        application.setStyleSheet(sheet)
+
+
+def _sheet(name: str, palette: dict[str, str]) -> str:
+    """What Fusion draws too faintly: where the keyboard is, in high contrast."""
+    if name != "high contrast":
+        return ""
+    focus, frame = palette["Highlight"], palette["WindowText"]
+    return (
+        f"*:focus {{ outline: 2px solid {focus}; }}"
+        f"QPushButton, QLineEdit, QPlainTextEdit {{ border: 1px solid {frame}; padding: 4px; }}"
+        f"QPushButton:focus, QLineEdit:focus, QPlainTextEdit:focus {{ border: 2px solid {focus}; padding: 3px; }}"
+        f"QPushButton:disabled {{ border-color: {palette['PlaceholderText']}; }}"
+        f"QMenu {{ border: 1px solid {frame}; }}"
+    )
+
+
+def points(factor: float) -> QFont:
+    """The application's font, `factor` times as large; ask again after an `ApplicationFontChange` event."""
+    font = QApplication.font()
+    font.setPointSizeF(font.pointSizeF() * factor)
+    return font
+
+
+def row_height(widget: QWidget) -> int:
+    """Pixels of a table row at the widget's font."""
+    return widget.fontMetrics().height() + 8
 
 
 def colours() -> Colours:

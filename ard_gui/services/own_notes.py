@@ -111,6 +111,10 @@ class OwnNotes(QObject):
         self._worker.run(self._close_file)
         self._worker.close()
 
+    def ended(self, seconds: float) -> bool:
+        """After `close`: whether everything is written, waiting up to `seconds`."""
+        return self._worker.close(seconds)
+
     def feature(self, k: int) -> FeatureNote:
         return self.now.features.get(k, FeatureNote(k))
 

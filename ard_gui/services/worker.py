@@ -49,6 +49,7 @@ class Worker(QObject):
 
     def __init__(self, name: str) -> None:
         super().__init__()
+        self._open = True
         self._errands: queue.SimpleQueue[_Errand | None] = queue.SimpleQueue()
         self._answer.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
@@ -61,26 +62,37 @@ class Worker(QObject):
         """Do `work` on the worker's thread, then call `done` with its result, or `failed`, on this one."""
         self._errands.put(_Errand(work, done, failed))
 
-    def close(self) -> None:
-        """Finish what was given, then end the thread; answers that have not arrived are dropped."""
+    def close(self, seconds: float = 0.5) -> bool:
+        """End the thread when all it was given is done, and drop the answers; whether it ended within `seconds`.
+
+        May be called again to wait longer.
+        """
         self.end()
-        self._thread.join()
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def end(self) -> None:
         """The same without waiting for it."""
-        self._errands.put(None)
+        if self._open:
+            self._open = False
+            self._errands.put(None)
 
     def _serve(self) -> None:
         while (errand := self._errands.get()) is not None:
             try:
                 result = errand.work()
             except ArdError as error:
-                self._answer.emit(errand.failed, Failure(str(error), "", error))
+                self._tell(errand.failed, Failure(str(error), "", error))
             except Exception as error:
                 text = f"{type(error).__name__}: {error}"
-                self._answer.emit(errand.failed, Failure(text, traceback.format_exc(), error))
+                self._tell(errand.failed, Failure(text, traceback.format_exc(), error))
             else:
-                self._answer.emit(errand.done, result)
+                self._tell(errand.done, result)
+
+    def _tell(self, listener: Callable[[Any], object], value: Any) -> None:
+        if self._open:
+            self._answer.emit(listener, value)
 
     def _deliver(self, listener: Callable[[Any], object], value: Any) -> None:
-        listener(value)
+        if self._open:
+            listener(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ class Values(BaseModel):
     font_points: float = Field(0.0, ge=0, le=40, description="0 for the system's size")
     author: str = Field("", max_length=200, description="signs notes and ratings; empty for the login name")
     recent: tuple[str, ...] = ()
+    opened: dict[str, float] = Field({}, description="recent study: when it was opened last, Unix seconds")
     roots: dict[str, str] = Field({}, description="folder named in a study: where it lies on this machine")
     tour_seen: bool = False
     autoplay: bool = False
@@ -68,12 +70,20 @@ class Preferences:
     def visited(self, study: Path) -> None:
         """Put a study at the head of the recent ones."""
         name = str(study)
-        self.set("recent", (name, *(one for one in self.values.recent if one != name))[:RECENT])
+        recent = (name, *(one for one in self.values.recent if one != name))[:RECENT]
+        opened = {one: when for one, when in self.values.opened.items() if one in recent}
+        self.set("opened", opened | {name: time.time()})
+        self.set("recent", recent)
+
+    def forget_study(self, study: str) -> None:
+        """Take a study off the recent ones; nothing on disk is touched."""
+        self.set("recent", tuple(one for one in self.values.recent if one != study))
+        self.set("opened", {one: when for one, when in self.values.opened.items() if one != study})
 
     def reset(self) -> None:
-        """All preferences as they come, the recent studies kept."""
-        recent = self.values.recent
-        for name, value in Values(recent=recent).model_dump().items():
+        """All preferences as they come, the recent studies and mapped folders of sound kept."""
+        kept = self.values
+        for name, value in Values(recent=kept.recent, opened=kept.opened, roots=kept.roots).model_dump().items():
             self.set(name, value)
 
     def save(self) -> None:

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ard_gui.state.event import Event
 
 LONGEST_HISTORY = 500
 NONE = -1
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What `Selection.put_back` restores."""
+
+    feature: int
+    features: tuple[int, ...]
+    clip: int
+    clip_key: str
+    visits: tuple[int, ...]
+    place: int
 
 
 class Selection:
@@ -70,6 +83,18 @@ class Selection:
         self.choose_several(())
         if self.feature != NONE:
             self._show(NONE)
+
+    def keep(self) -> Kept:
+        """What is chosen and visited, for `put_back`."""
+        return Kept(self.feature, self.features, self.clip, self.clip_key, tuple(self._visits), self._place)
+
+    def put_back(self, kept: Kept) -> None:
+        """Choose what was chosen, whatever was chosen and visited meanwhile."""
+        self._visits, self._place, self._stepping = list(kept.visits), kept.place, False
+        if kept.feature != self.feature:
+            self._show(kept.feature)
+        self.choose_several(kept.features)
+        self.choose_clip(kept.clip, kept.clip_key)
 
     @property
     def can_go_back(self) -> bool:

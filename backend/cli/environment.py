@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from backend.cli.console import JsonOption, print_json
+from backend.cli.jobs import EventsOption
 
 SIGNS = {"ok": "ok", "warning": "!", "problem": "✘"}
 
@@ -43,6 +47,7 @@ def demo(
         bool, typer.Option("--gui/--no-gui", help="Open the window at the end, where there is a display.")
     ] = True,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the SAE that is trained here.")] = 0,
+    events: EventsOption = False,
 ) -> None:
     """Run the whole pipeline on the built-in model and its clips, a minute or two; kept for next time."""
     from backend.cli.jobs import run_command
@@ -50,7 +55,7 @@ def demo(
     from backend.demo.study import build, prepare, shipped_id
 
     place = prepare(study, seed)
-    if run_command(place.root, "demo", build, False):
+    if run_command(place.root, "demo", build, events) and not events:
         typer.echo("everything is current", err=True)
     print(closing_words(place))
     sae = f"--sae {shipped_id()}"
@@ -62,15 +67,22 @@ def demo(
 def open_window(study: Path) -> None:
     """Start the desktop in a process of its own; says why not where it cannot be."""
     import importlib.util
-    import os
     import subprocess
-    import sys
 
-    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform != "linux"
-    if not display or importlib.util.find_spec("ard_gui.app") is None:
-        typer.echo("no display here; on a desktop the window would open now (--no-gui leaves it out)", err=True)
+    if not has_display() or importlib.util.find_spec("ard_gui.app") is None:
+        typer.echo(f"no display here; on a desktop the window opens now, or with: ard-gui {study}", err=True)
         return
     subprocess.Popen([sys.executable, "-P", "-m", "ard_gui.app", str(study)], start_new_session=True)
+
+
+def has_display(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:
+    """Whether a person could see a window: a display, no automatic build, no session over a network shell."""
+    unseen = environment.get("QT_QPA_PLATFORM", "").split(":")[0] in ("offscreen", "minimal", "vnc", "linuxfb")
+    if unseen or environment.get("CI", "").lower() not in ("", "0", "false"):
+        return False
+    if platform == "darwin":
+        return not environment.get("SSH_CONNECTION")
+    return platform == "win32" or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
 
 
 COMMANDS = (doctor, demo)
