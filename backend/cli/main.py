@@ -14,7 +14,7 @@ from pathlib import Path
 
 import typer
 
-from backend.cli import browse, concepts, environment, exchange, jobs, notes, quality, search, setup, studies
+from backend.cli import browse, concepts, environment, exchange, jobs, notes, quality, rating, search, setup, studies
 from backend.errors import ArdError, Stopped
 
 EXIT_ERROR, EXIT_CRASH, EXIT_STOPPED = 1, 70, 130
@@ -32,6 +32,7 @@ for group in (studies, jobs, browse, concepts, search, quality, exchange, enviro
     for command in group.COMMANDS:
         app.command(command.__name__.replace("_", "-").rstrip("-"))(command)
 app.add_typer(notes.app)
+app.add_typer(rating.app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
