@@ -15,8 +15,20 @@ from pathlib import Path
 import typer
 
 from backend.cli import (
-    browse, concepts, environment, exchange, jobs, map, notes, quality, search, setup, sounds, studies,
-)  # fmt: skip
+    browse,
+    concepts,
+    environment,
+    exchange,
+    jobs,
+    map,
+    notes,
+    quality,
+    rating,
+    search,
+    setup,
+    sounds,
+    studies,
+)
 from backend.errors import ArdError, Stopped
 
 EXIT_ERROR, EXIT_CRASH, EXIT_STOPPED = 1, 70, 130
@@ -34,6 +46,7 @@ for group in (studies, jobs, browse, concepts, search, sounds, map, quality, exc
     for command in group.COMMANDS:
         app.command(command.__name__.replace("_", "-").rstrip("-"))(command)
 app.add_typer(notes.app)
+app.add_typer(rating.app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
