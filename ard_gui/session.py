@@ -173,6 +173,7 @@ class Session(QObject):
             self._save_preferences()
         self.watch.close()
         self.reader.close()
+        self.listening.close()
         self.media.close()
         self.player.close()
         self.notes.close()

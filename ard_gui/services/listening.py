@@ -19,6 +19,9 @@ FRAME_MS = 16
 AUTOPLAY_AFTER_MS = 150
 """Holding an arrow key starts no sound before it is let go."""
 
+SETTLED_AFTER_MS = 80
+"""What the device had been given when it was paused has been heard by then."""
+
 OWNER = "listening"
 SPEEDS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 MEET_SECONDS = 1e-3
@@ -62,6 +65,7 @@ class Listening(QObject):
         self._frame = self._timer(FRAME_MS, self._tell_place, once=False)
         self._frame.setTimerType(Qt.TimerType.PreciseTimer)
         self._autoplay = self._timer(AUTOPLAY_AFTER_MS, self._play_current)
+        self._settle = self._timer(SETTLED_AFTER_MS, self._tell_place)
         media.ready.connect(self._media_ready)
         media.failed.connect(self._media_failed)
         player.changed.connect(self._player_changed)
@@ -165,6 +169,13 @@ class Listening(QObject):
         self._coming = ()
         self._tell_clip()
 
+    def close(self) -> None:
+        """Say nothing any more; the player is closed by whoever made it."""
+        self._wish = None
+        for timer in (self._frame, self._autoplay, self._settle):
+            timer.stop()
+        self.blockSignals(True)
+
     def _play_current(self) -> None:
         if self.line is not None:
             self._obtain(self.line, self._play)
@@ -223,6 +234,7 @@ class Listening(QObject):
         else:
             self._frame.stop()
             self._tell_place()
+            self._settle.start()
         self._tell_clip()
 
     def _tell_place(self) -> None:

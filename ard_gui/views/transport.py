@@ -107,7 +107,7 @@ class Transport(QWidget):
         self.speed.activated.connect(lambda row: self._preferences.set("speed", SPEEDS[row]))
         self.menu.aboutToShow.connect(self._fill_devices)
         self._preferences.changed.connect(lambda _: self._show_preferences())
-        listening.moved.connect(lambda _clip, seconds: self._show_time(seconds))
+        listening.moved.connect(self._moved)
         self._player.changed.connect(self._show_player)
         self._player.banner.connect(self._show_banner)
 
@@ -116,6 +116,9 @@ class Transport(QWidget):
         self.play.set_glyph("pause" if playing else "play")
         self.play.setAccessibleName("Pause" if playing else "Play")
         self._show_time(self._player.position())
+
+    def _moved(self, _clip: int, seconds: float) -> None:
+        self._show_time(seconds)
 
     def _show_time(self, seconds: float) -> None:
         sound = self._player.sound
