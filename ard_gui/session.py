@@ -188,6 +188,7 @@ class Session(QObject):
             self._study_read(*result)
         elif kind == "ranking":
             self._files, self.ranking = result
+            self._warn_of_unread(self.ranking)
             self.reader.in_spare_time(self.ranking.read_ahead)
             self.listening.leave()
             self.selection.clear()
@@ -238,6 +239,7 @@ class Session(QObject):
             self.listening.leave()
             self.media.forget()
         self._files, self.ranking, self.refreshing = files, ranking, True
+        self._warn_of_unread(ranking)
         try:
             self.notes.show(ranking.name)
             self.ranking_opened.emit()
@@ -248,6 +250,10 @@ class Session(QObject):
             self._read_feature(kept.feature)
         else:
             self.selection.clear()
+
+    def _warn_of_unread(self, ranking: OpenRanking) -> None:
+        for problem in ranking.problems:
+            self.notices.warning(problem)
 
     def _vanished(self) -> None:
         if self.overview is not None:
