@@ -8,8 +8,11 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ard_gui.services.clip_media import ClipMedia
+from ard_gui.services.model_server import ModelServer
 from ard_gui.services.own_notes import OwnNotes
+from ard_gui.services.playback.player import Player
 from ard_gui.services.reader import Reader
+from ard_gui.services.sound_test import SoundTest
 from ard_gui.services.study_reading import FeatureLines, OpenRanking, Overview, overview
 from ard_gui.services.study_watch import Stamps, StudyWatch, result_stamps
 from ard_gui.services.worker import Worker
@@ -58,8 +61,12 @@ class Session(QObject):
         Looks at the open study's files.
     media : ClipMedia
         Sound and spectrogram of the open study's clips.
+    player : Player
     notes : OwnNotes
         What the person noted on the study.
+    model_server : ModelServer or None
+        Of the open study; its process starts when it is first asked.
+    sound_test : SoundTest
     overview : Overview or None
     ranking : OpenRanking or None
     shown : tuple of int
@@ -86,7 +93,11 @@ class Session(QObject):
         self.undo, self.notices = UndoStack(), Notices()
         self.reader, self.worker, self.watch = Reader(), Worker("window-worker"), StudyWatch()
         self.media = ClipMedia(lambda: self.preferences.values.roots)
+        self.player = Player()
         self.notes = OwnNotes(self.undo, self.notices)
+        self.model_server: ModelServer | None = None
+        self._left_server: ModelServer | None = None
+        self.sound_test = SoundTest()
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
         self.lines: FeatureLines | None = None
@@ -147,6 +158,8 @@ class Session(QObject):
         self.query.clear()
         self.undo.clear()
         self.media.forget()
+        self.sound_test.leave()
+        self._close_server()
         self.overview = self.ranking = self.lines = None
         self.shown = ()
         self._files = ()
@@ -161,11 +174,23 @@ class Session(QObject):
         self.reader.close()
         self.notes.close()
         self.media.close()
+        self.sound_test.close()
+        self._close_server()
+        self.player.close()
         self.worker.close()
 
     def ended(self, seconds: float) -> bool:
         """Whether what was given to the worker is done, after waiting up to `seconds`; for after the window's end."""
-        return self.worker.close(seconds) and self.notes.ended(seconds) and self.reader.close(0)
+        server = self._left_server
+        return (
+            self.worker.close(seconds) and self.notes.ended(seconds) and self.reader.close(0)
+            and (server is None or server.wait_gone(seconds))
+        )  # fmt: skip
+
+    def _close_server(self) -> None:
+        if self.model_server is not None:
+            self.model_server.close()
+            self._left_server, self.model_server = self.model_server, None
 
     def _arrived(self, kind: str, result: Any) -> None:
         if kind == "overview":
@@ -175,6 +200,7 @@ class Session(QObject):
             self.reader.in_spare_time(self.ranking.read_ahead)
             self.selection.clear()
             self.notes.show(self.ranking.name)
+            self.sound_test.use_ranking(self.ranking.name)
             self.ranking_opened.emit()
         elif kind == "refresh":
             self._read_anew(*result)
@@ -192,6 +218,8 @@ class Session(QObject):
         self.overview, self.first_ranking = found, ""
         self.preferences.visited(found.study.root)
         self.notes.open(found.study, self.preferences.values.author)
+        self.model_server = ModelServer(found.study.root)
+        self.sound_test.open(self.model_server)
         self.study_opened.emit()
         self.watch.start(found.study, stamps)
         if found.rankings:
@@ -219,6 +247,7 @@ class Session(QObject):
         self._files, self.ranking, self.refreshing = files, ranking, True
         try:
             self.notes.show(ranking.name)
+            self.sound_test.use_ranking(ranking.name)
             self.ranking_opened.emit()
         finally:
             self.refreshing = False
