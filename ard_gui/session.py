@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ard_gui.services.clip_media import ClipMedia
+from ard_gui.services.listening import Listening
 from ard_gui.services.model_server import ModelServer
 from ard_gui.services.own_notes import OwnNotes
 from ard_gui.services.playback.player import Player
@@ -48,6 +50,8 @@ class Session(QObject):
     opening_failed(str)
     sound_offered(Path)
         A file of sound was dropped on the window.
+    closing()
+        The window ends: whoever started a process ends it.
 
     Attributes
     ----------
@@ -62,6 +66,9 @@ class Session(QObject):
     media : ClipMedia
         Sound and spectrogram of the open study's clips.
     player : Player
+        Plays one sound at a time; opens nothing before the first is played.
+    listening : Listening
+        Plays the current clip with the player.
     notes : OwnNotes
         What the person noted on the study.
     model_server : ModelServer or None
@@ -69,7 +76,7 @@ class Session(QObject):
     sound_test : SoundTest
     overview : Overview or None
     ranking : OpenRanking or None
-    shown : tuple of int
+    shown : int array
         The features that the table shows, in its order.
     first_ranking : str
         Id of the SAE to show first; set it in an answer to `study_opened`.
@@ -85,6 +92,7 @@ class Session(QObject):
     feature_read = Signal(object)
     opening_failed = Signal(str)
     sound_offered = Signal(object)
+    closing = Signal()
 
     def __init__(self, preferences: Preferences | None = None) -> None:
         super().__init__()
@@ -94,6 +102,7 @@ class Session(QObject):
         self.reader, self.worker, self.watch = Reader(), Worker("window-worker"), StudyWatch()
         self.media = ClipMedia(lambda: self.preferences.values.roots)
         self.player = Player()
+        self.listening = Listening(self.preferences, self.media, self.player, self.notices)
         self.notes = OwnNotes(self.undo, self.notices)
         self.model_server: ModelServer | None = None
         self._left_server: ModelServer | None = None
@@ -101,7 +110,7 @@ class Session(QObject):
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
         self.lines: FeatureLines | None = None
-        self.shown: tuple[int, ...] = ()
+        self.shown = np.empty(0, np.int64)
         self.first_ranking, self.refreshing = "", False
         self._files: Files = ()
         self.reader.ready.connect(self._arrived)
@@ -157,26 +166,29 @@ class Session(QObject):
         self.selection.clear()
         self.query.clear()
         self.undo.clear()
+        self.listening.leave()
         self.media.forget()
         self.sound_test.leave()
         self._close_server()
         self.overview = self.ranking = self.lines = None
-        self.shown = ()
+        self.shown = np.empty(0, np.int64)
         self._files = ()
         self.study_closed.emit()
 
     def close(self) -> None:
         """End every thread and process, without waiting for long work; the session is of no use afterwards."""
+        self.closing.emit()
         if self._saving.isActive():
             self._saving.stop()
             self._save_preferences()
         self.watch.close()
         self.reader.close()
-        self.notes.close()
+        self.listening.close()
         self.media.close()
         self.sound_test.close()
         self._close_server()
         self.player.close()
+        self.notes.close()
         self.worker.close()
 
     def ended(self, seconds: float) -> bool:
@@ -198,6 +210,7 @@ class Session(QObject):
         elif kind == "ranking":
             self._files, self.ranking = result
             self.reader.in_spare_time(self.ranking.read_ahead)
+            self.listening.leave()
             self.selection.clear()
             self.notes.show(self.ranking.name)
             self.sound_test.use_ranking(self.ranking.name)
@@ -244,6 +257,10 @@ class Session(QObject):
 
     def _swap(self, files: Files, ranking: OpenRanking) -> None:
         kept = self.selection.keep()
+        if self.ranking is not None and ranking.clips.path != self.ranking.clips.path:
+            # rows of the clip table may mean other clips now
+            self.listening.leave()
+            self.media.forget()
         self._files, self.ranking, self.refreshing = files, ranking, True
         try:
             self.notes.show(ranking.name)

@@ -116,7 +116,7 @@ def _contents(export: Export, handle: IO[str]) -> None:
 
 
 def _heading(name: str) -> str:
-    return name.replace("name_status", "name’s status")
+    return name.replace("name_status", "name’s status").replace("own_name", "own name")
 
 
 class _Page:

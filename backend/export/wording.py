@@ -51,7 +51,7 @@ def own_fields(record: dict[str, Any]) -> list[tuple[str, str]]:
     order = record.get("list_order")
     place = f"number {order} of '{record['list_name']}'" if order is not None else ""
     noted = [
-        ("star", "starred" if record.get("star") else ""),
+        ("starred", "yes" if record.get("star") else ""),
         ("tags", ", ".join(record.get("tags", []))),
         ("verdict", record.get("verdict", "")),
         ("list", place),

@@ -121,7 +121,7 @@ def test_own_name_is_the_title_and_the_automatic_one_stands_beside_it(
     title = "\\<script>alert(1)\\</script> \\| \\*x\\* \\`y\\` (automatic name: bell (consensus))"
     assert f"## Feature {k} (ok): {title}\n" in text
     for expected in (
-        "* star: starred\n", "* tags: bells, music\n", "* verdict: not monosemantic\n", "* list: number 2 of 'paper'\n",
+        "* starred: yes\n", "* tags: bells, music\n", "* verdict: not monosemantic\n", "* list: number 2 of 'paper'\n",
         "* note in this list: the best one\n", "* note: first line second line\n", " thumb up, 4 of 5 |\n",
         " of the list paper, ",
     ):  # fmt: skip
@@ -139,7 +139,7 @@ def test_own_name_is_the_title_and_the_automatic_one_stands_beside_it(
         "first line\nsecond line",
         "the best one",
         "thumb up, 4 of 5",
-        "own_name",
+        "own name",
     ):
         assert expected in said, expected
     assert "list 'paper'" in said

@@ -211,7 +211,8 @@ def account_name() -> str:
 
 def by_feature(rows: Iterable[tuple[int, str, str, str]]) -> Mapping[int, dict[str, tuple[Any, str]]]:
     """(feature, field, JSON, time) as {feature: {field: (value, time)}}."""
+    known: dict[str, Any] = {"true": True, "false": False, '""': ""}
     found: dict[int, dict[str, tuple[Any, str]]] = {}
     for feature, field, value, time in rows:
-        found.setdefault(feature, {})[field] = (json.loads(value), time)
+        found.setdefault(feature, {})[field] = (known[value] if value in known else json.loads(value), time)
     return found
