@@ -82,8 +82,8 @@ class ClipCard(QWidget):
         top.addWidget(self.features)
         judged = QHBoxLayout()
         judged.setSpacing(2)
-        for widget in (self.up, self.down, self.stars):
-            judged.addWidget(widget)
+        for judging in (self.up, self.down, self.stars):
+            judged.addWidget(judging)
         judged.addStretch(1)
         rows = QVBoxLayout(self.info)
         rows.setContentsMargins(0, 0, 0, 0)

@@ -12,7 +12,7 @@ import pytest
 from gui.waiting import until
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QScrollArea
 
 from ard_gui.main_window import MainWindow
 from ard_gui.views.clip_card import ClipCard
@@ -293,8 +293,8 @@ def test_head_takes_at_most_a_third_and_no_button_is_cut(window: MainWindow, wid
     header = window.page.header
     header.parts["scores"].click()
     QApplication.processEvents()
-    head = header.parentWidget().parentWidget()
-    assert isinstance(head, QWidget)
+    head = window.page.findChild(QScrollArea)
+    assert isinstance(head, QScrollArea)
     assert head.height() <= window.page.height() // 3 + 1
     for button in [*header.buttons.values(), *window.page.transport.toggles.values(), window.page.transport.device]:
         at = button.mapTo(window.page, QPoint(0, 0))
