@@ -22,6 +22,8 @@ from backend.store.notes.notes import Notes
 
 AHEAD = 4
 """Cards after the current one and below the last visible one that are made ready."""
+AHEAD_AFTER_MS = 250
+"""Not before the person rests: while features rush by, what is ahead would only be in the way."""
 Place = tuple[int, int]
 
 
@@ -60,6 +62,10 @@ class ClipCards(RowList):
         self._wanting = QTimer(self)
         self._wanting.setSingleShot(True)
         self._wanting.timeout.connect(self._want)
+        self._resting = QTimer(self)
+        self._resting.setSingleShot(True)
+        self._resting.setInterval(AHEAD_AFTER_MS)
+        self._resting.timeout.connect(self._want_ahead)
         self.setAccessibleName("Clips")
         session.notes.changed.connect(self._show_judgements)
         session.preferences.changed.connect(self._preference_changed)
@@ -254,14 +260,17 @@ class ClipCards(RowList):
         self._wanting.start(0)
 
     def _want(self) -> None:
-        """What is on the screen, the current card first, then what comes next."""
-        cards = [number for number, row in enumerate(self.rows) if row.kind == "card"]
-        seen = [number for number in cards if number in self.live]
-        places = [(self.rows[n].group, self.rows[n].position) for n in seen]
-        below = [(self.rows[n].group, self.rows[n].position) for n in cards if seen and n > seen[-1]][:AHEAD]
+        """What is on the screen, the current card first; a moment later what comes next."""
         current = [] if self.current is None else [self.current]
-        lines = [self._line(place) for place in (*places, *below)]
-        self.media.want([*current, *lines[: len(places)], *self.coming(), *lines[len(places) :]])
+        self.media.want([*current, *(card.line for card in self.cards() if card.line is not None)])
+        self._resting.start()
+
+    def _want_ahead(self) -> None:
+        seen = [card.line for card in self.cards() if card.line is not None]
+        last = max((number for number in self.live), default=-1)
+        below = [row for row in self.rows[last + 1 :] if row.kind == "card"][:AHEAD]
+        current = [] if self.current is None else [self.current]
+        self.media.want([*current, *seen, *self.coming(), *(self._line((one.group, one.position)) for one in below)])
 
     def _card_chosen(self, card: ClipCard, *_: object) -> None:
         self.setFocus(Qt.FocusReason.MouseFocusReason)
