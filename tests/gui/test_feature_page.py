@@ -350,3 +350,16 @@ def test_cut_text_is_told_whole_and_never_read_as_html(application: QApplication
     label.setText("short")
     assert label.toolTip() == ""
     label.close()
+
+
+def test_text_on_two_lines_gets_the_room_of_two_lines(window: MainWindow) -> None:
+    """Also when the label was wider, and so lower, before."""
+    for card in cards(window).cards():
+        card.caption.setText("a rather long caption that needs two lines " * 3)
+        card.caption.show()
+    window.resize(1000, 900)
+    QApplication.processEvents()
+    for card in cards(window).cards():
+        assert len(card.caption.shown) == 2
+        assert card.caption.height() >= 2 * card.caption.fontMetrics().height()
+        assert card.caption.geometry().bottom() < card.stars.geometry().top()
