@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from ard_gui.services.clip_media import ClipMedia
+from ard_gui.services.listening import Listening
 from ard_gui.services.own_notes import OwnNotes
+from ard_gui.services.playback.player import Player
 from ard_gui.services.reader import Reader
 from ard_gui.services.study_reading import FeatureLines, OpenRanking, Overview, overview
 from ard_gui.services.study_watch import Stamps, StudyWatch, result_stamps
@@ -44,6 +48,8 @@ class Session(QObject):
     opening_failed(str)
     sound_offered(Path)
         A file of sound was dropped on the window.
+    closing()
+        The window ends: whoever started a process ends it.
 
     Attributes
     ----------
@@ -55,10 +61,18 @@ class Session(QObject):
         For what must all be done.
     watch : StudyWatch
         Looks at the open study's files.
+    media : ClipMedia
+        Sound and spectrogram of the open study's clips.
+    player : Player
+        Plays one sound at a time; opens nothing before the first is played.
+    listening : Listening
+        Plays the current clip with the player.
     notes : OwnNotes
         What the person noted on the study.
     overview : Overview or None
     ranking : OpenRanking or None
+    shown : int array
+        The features that the table shows, in its order.
     first_ranking : str
         Id of the SAE to show first; set it in an answer to `study_opened`.
     refreshing : bool
@@ -73,6 +87,7 @@ class Session(QObject):
     feature_read = Signal(object)
     opening_failed = Signal(str)
     sound_offered = Signal(object)
+    closing = Signal()
 
     def __init__(self, preferences: Preferences | None = None) -> None:
         super().__init__()
@@ -80,10 +95,14 @@ class Session(QObject):
         self.selection, self.query = Selection(), FeatureQuery()
         self.undo, self.notices = UndoStack(), Notices()
         self.reader, self.worker, self.watch = Reader(), Worker("window-worker"), StudyWatch()
+        self.media = ClipMedia(lambda: self.preferences.values.roots)
+        self.player = Player()
+        self.listening = Listening(self.preferences, self.media, self.player, self.notices)
         self.notes = OwnNotes(self.undo, self.notices)
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
         self.lines: FeatureLines | None = None
+        self.shown = np.empty(0, np.int64)
         self.first_ranking, self.refreshing = "", False
         self._files: Files = ()
         self.reader.ready.connect(self._arrived)
@@ -96,7 +115,7 @@ class Session(QObject):
         self._saving.setSingleShot(True)
         self._saving.setInterval(SAVE_AFTER_MS)
         self._saving.timeout.connect(self._save_preferences)
-        self.preferences.changed.connect(lambda _: self._saving.start())
+        self.preferences.changed.connect(self._preference_changed)
 
     @property
     def ranking_name(self) -> str:
@@ -139,17 +158,24 @@ class Session(QObject):
         self.selection.clear()
         self.query.clear()
         self.undo.clear()
+        self.listening.leave()
+        self.media.forget()
         self.overview = self.ranking = self.lines = None
+        self.shown = np.empty(0, np.int64)
         self._files = ()
         self.study_closed.emit()
 
     def close(self) -> None:
         """End every thread and process, without waiting for long work; the session is of no use afterwards."""
+        self.closing.emit()
         if self._saving.isActive():
             self._saving.stop()
             self._save_preferences()
         self.watch.close()
         self.reader.close()
+        self.listening.close()
+        self.media.close()
+        self.player.close()
         self.notes.close()
         self.worker.close()
 
@@ -162,6 +188,8 @@ class Session(QObject):
             self._study_read(*result)
         elif kind == "ranking":
             self._files, self.ranking = result
+            self.reader.in_spare_time(self.ranking.read_ahead)
+            self.listening.leave()
             self.selection.clear()
             self.notes.show(self.ranking.name)
             self.ranking_opened.emit()
@@ -205,6 +233,10 @@ class Session(QObject):
 
     def _swap(self, files: Files, ranking: OpenRanking) -> None:
         kept = self.selection.keep()
+        if self.ranking is not None and ranking.clips.path != self.ranking.clips.path:
+            # rows of the clip table may mean other clips now
+            self.listening.leave()
+            self.media.forget()
         self._files, self.ranking, self.refreshing = files, ranking, True
         try:
             self.notes.show(ranking.name)
@@ -230,6 +262,11 @@ class Session(QObject):
         if self.ranking is not None and feature >= 0:
             ranking = self.ranking
             self.reader.ask("feature", lambda: ranking.lines(feature))
+
+    def _preference_changed(self, name: str) -> None:
+        self._saving.start()
+        if name == "roots":
+            self.media.forget()
 
     def _save_preferences(self) -> None:
         self.worker.run(

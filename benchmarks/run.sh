@@ -48,6 +48,7 @@ else
     say "no study: extraction_overhead and retrieval_overhead are left out (make bench STUDY=DIR)"
 fi
 run retrieval_memory "$VENV/bin/python" benchmarks/retrieval_memory.py
+run playback "$VENV/bin/python" benchmarks/playback.py
 run monosemanticity "$VENV/bin/python" benchmarks/monosemanticity.py
 
 "$VENV/bin/python" benchmarks/result.py --into docs/performance.md

@@ -29,6 +29,7 @@ class Reader(QObject):
         super().__init__()
         self._waiting: dict[str, Work] = {}
         self._newest: dict[str, Work] = {}
+        self._spare: Callable[[], bool] | None = None
         self._change = threading.Condition()
         self._open = True
         self._thread = threading.Thread(target=self._serve, name="study-reader", daemon=True)
@@ -41,12 +42,23 @@ class Reader(QObject):
             self._waiting[kind] = self._newest[kind] = work
             self._change.notify()
 
+    def in_spare_time(self, step: Callable[[], bool]) -> None:
+        """Run `step` again and again while nothing is asked for, until it returns False.
+
+        It replaces the one given before. It reports nothing, and a step that fails is the last one: whoever needs
+        what it would have read will read it and see the error.
+        """
+        with self._change:
+            self._spare = step
+            self._change.notify()
+
     def close(self, seconds: float = 0.5) -> bool:
         """End the thread after the running request, whose result is dropped; whether it ended within `seconds`."""
         with self._change:
             self._open = False
             self._waiting.clear()
             self._newest.clear()
+            self._spare = None
             self._change.notify()
         self._thread.join(seconds)
         return not self._thread.is_alive()
@@ -54,12 +66,27 @@ class Reader(QObject):
     def _serve(self) -> None:
         while True:
             with self._change:
-                self._change.wait_for(lambda: self._waiting or not self._open)
+                self._change.wait_for(lambda: self._waiting or self._spare or not self._open)
                 if not self._open:
                     return
-                kind = next(iter(self._waiting))
-                work = self._waiting.pop(kind)
-            self._run(kind, work)
+                spare = None if self._waiting else self._spare
+                kind = "" if spare else next(iter(self._waiting))
+                work = None if spare else self._waiting.pop(kind)
+            if spare is not None:
+                self._step(spare)
+            elif work is not None:
+                self._run(kind, work)
+            # a study that is no longer shown must not be kept open by the last thing that was read of it
+            spare = work = None
+
+    def _step(self, step: Callable[[], bool]) -> None:
+        try:
+            more = step()
+        except Exception:
+            more = False
+        with self._change:
+            if not more and self._spare is step:
+                self._spare = None
 
     def _run(self, kind: str, work: Work) -> None:
         try:

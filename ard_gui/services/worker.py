@@ -67,11 +67,15 @@ class Worker(QObject):
 
         May be called again to wait longer.
         """
+        self.end()
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def end(self) -> None:
+        """The same without waiting for it."""
         if self._open:
             self._open = False
             self._errands.put(None)
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
 
     def _serve(self) -> None:
         while (errand := self._errands.get()) is not None:

@@ -52,21 +52,33 @@ def mel_spectrogram(
     range_db : float
         What is quieter than the loudest cell by more than this is cut off.
     """
+    power = mel_power(wave, rate, 0, 1 + len(wave) // hop, bins=bins, window=window, hop=hop)
+    loudest = float(power.max())
+    floor = -abs(range_db)
+    db = np.full(power.shape, floor) if loudest <= SMALLEST else 10 * np.log10(np.maximum(power / loudest, SMALLEST))
+    return MelSpectrogram(np.maximum(db, floor).astype(np.float32), mel_corners(rate, bins), hop / rate)
+
+
+def mel_power(
+    wave: Audio, rate: int, first: int, frames: int, *, bins: int = 80, window: int = 1024, hop: int = 160
+) -> Array:
+    """Power [bins, frames] of mono `wave` [n] in windows centred at samples `first`, `first` + `hop`, …
+
+    Both ends are surrounded by zeros. Any part of a long sound is as it would be in the whole, so that it can be
+    computed in pieces. Divided by window², powers of different windows compare.
+    """
     filters = mel_filters(rate, window, bins)
-    frames = 1 + len(wave) // hop
+    begin = first - window // 2
     padded = np.zeros((frames - 1) * hop + window, dtype=np.float32)
-    kept = wave[: len(padded) - window // 2]
-    padded[window // 2 : window // 2 + len(kept)] = kept
+    kept = wave[max(0, begin) : max(0, begin + len(padded))]
+    padded[max(0, -begin) : max(0, -begin) + len(kept)] = kept
     windows = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
     hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)).astype(np.float32)
     power = np.empty((bins, frames))
     for low in range(0, frames, BLOCK):
         spectrum = np.fft.rfft(windows[low : low + BLOCK] * hann, axis=1)
         power[:, low : low + BLOCK] = filters @ (np.abs(spectrum) ** 2).T
-    loudest = float(power.max())
-    floor = -abs(range_db)
-    db = np.full(power.shape, floor) if loudest <= SMALLEST else 10 * np.log10(np.maximum(power / loudest, SMALLEST))
-    return MelSpectrogram(np.maximum(db, floor).astype(np.float32), mel_corners(rate, bins), hop / rate)
+    return power
 
 
 def hertz_to_mel(hertz: npt.ArrayLike) -> Array:

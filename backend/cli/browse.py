@@ -215,34 +215,46 @@ def purity(
 
 
 def export(
-    out: Annotated[Path, typer.Option("--out", help="File to write.")],
+    out: Annotated[Path, typer.Option("--out", help="File to write; of wav a new folder.")],
     study: StudyArgument = HERE,
     format_: Annotated[
-        str, typer.Option("--format", help="csv, json, jsonl, md or html; else from the file's name.")
+        str, typer.Option("--format", help="csv, json, jsonl, md, html or wav; else from the file's name.")
     ] = "",
     sae: SaeOption = "",
     where: WhereOption = "",
-    sort: SortOption = "max_score",
+    list_: Annotated[str, typer.Option("--list", help="The features of this list, in its order.")] = "",
+    starred: Annotated[bool, typer.Option("--starred", help="Starred features only.")] = False,
+    sort: Annotated[str, typer.Option("--sort", help="Column to sort by; max_score if left out.")] = "",
     descending: DescendingOption = True,
     clips: Annotated[int, typer.Option("--clips", min=0, help="Clips of each list.")] = 4,
     limit: Annotated[int, typer.Option("--limit", min=0, help="Most features to write; 0 for all.")] = 0,
     no_audio: Annotated[bool, typer.Option("--no-audio", help="html: leave the sound out.")] = False,
     folder: Annotated[bool, typer.Option("--folder", help="html: a new folder, sounds and pictures as files.")] = False,
+    least: Annotated[bool, typer.Option("--least", help="wav: the least representative clips too.")] = False,
 ) -> None:
-    """Write features with their concepts, clips, scores and provenance to a file, or as a report with sound."""
+    """Write features with concepts, clips, scores, provenance and your notes, as a report with sound, or as sounds."""
+    from backend.cli.notes import own_work
     from backend.export.records import features_for_export
     from backend.export.writers import export_folder, export_to
 
     name = format_ or ("html" if folder else out.suffix.lstrip("."))
     if name != "html" and (folder or no_audio):
         raise typer.BadParameter("--folder and --no-audio belong to --format html")
+    if least and name != "wav":
+        raise typer.BadParameter("--least belongs to --format wav")
+    place = open_study(study)
+    sae_id, own = own_work(place, sae, list_)
+    rows = list(own.entries) if list_ else None
+    if starred:
+        rows = [k for k in (own.starred if rows is None else rows) if k in own.starred]
     chosen = features_for_export(
-        open_study(study), sae, where=where, sort=sort, descending=descending, clips=clips, limit=limit
-    )
+        place, sae_id, where=where, sort=sort or ("" if list_ else "max_score"), descending=descending, clips=clips,
+        limit=limit, rows=rows, own=own,
+    )  # fmt: skip
     if folder:
         export_folder(chosen, out, sound=not no_audio)
     else:
-        export_to(chosen, name or "json", out, sound=not no_audio)
+        export_to(chosen, name or "json", out, sound=not no_audio, least=least)
     typer.echo(f"{len(chosen.rows)} features written to {out}", err=True)
 
 

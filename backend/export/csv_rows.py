@@ -8,9 +8,8 @@ import math
 from collections.abc import Iterator
 from typing import IO, Any
 
-from backend.export.records import Export, Record
+from backend.export.records import LISTS, Export, Record
 
-LISTS = ("most", "least")
 NESTED = (*LISTS, "neighbours", "concept", "h", "l")
 CAPTION_BREAK = " | "
 
@@ -20,7 +19,7 @@ def write_csv(export: Export, handle: IO[str]) -> None:
 
     Features without any listed clip have one row with empty clip columns, so that none is lost: an export with no
     clips of either list has one row per feature. The feature's rank is `feature_rank`, the clip's `rank`; H and L
-    are the clips' numbers, with their scores in the same order.
+    are the clips' numbers, with their scores in the same order. Tags stand with commas between them.
     """
     writer: csv.DictWriter[str] | None = None
     for record in export.records():
@@ -37,6 +36,7 @@ CLIP_COLUMNS = (
     "rank", "score", "tokens", "clip", "record", "path", "member", "start", "end", "duration", "labels", "caption",
     "source", "licence", "hash",
 )  # fmt: skip
+JUDGED_COLUMNS = ("thumb", "rating", "comment", "judged_by_others")
 
 
 def _rows(sae: str, record: Record) -> Iterator[Record]:
@@ -47,7 +47,8 @@ def _rows(sae: str, record: Record) -> Iterator[Record]:
     for name in ("h", "l"):
         feature[name] = " ".join(str(one["clip"]) for one in record.get(name, []))
         feature[f"{name}_scores"] = " ".join(repr(one["score"]) for one in record.get(name, []))
-    empty = dict.fromkeys(CLIP_COLUMNS)
+    feature |= {"tags": ", ".join(record["tags"])} if "tags" in record else {}
+    empty = dict.fromkeys((*CLIP_COLUMNS, *(JUDGED_COLUMNS if "tags" in record else ())))
     listed = [(name, clip) for name in LISTS for clip in record[name]] or [("", {})]
     for name, clip in listed:
         yield {**feature, "list": name, **empty, **clip}

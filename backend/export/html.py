@@ -14,11 +14,12 @@ from backend.export.clip_media import MediaReader, trace_path
 from backend.export.html_card import Inside, Place, card
 from backend.export.json_values import finite
 from backend.export.records import Export, Record
-from backend.export.wording import MEANING, detection, marked, number, origin, title
+from backend.export.wording import MEANING, detection, marked, number, origin, own_fields, title
 from backend.resources import resource
 from backend.store.retrieval import FeatureView, RetrievalFile
 
 LISTS = (("most", "h", "Most representative clips"), ("least", "l", "Least representative clips"))
+CONTENTS = ("own_name", "name", "name_status", "m", "detection", "support")
 LONG_TEXT = 600
 
 
@@ -76,7 +77,10 @@ def _head(export: Export, handle: IO[str], *, sound: bool) -> None:
         f"<title>{escape(name)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<header>\n<h1>{escape(name)}</h1>\n"
     )
     chosen = f", those where {provenance['where']}" if provenance["where"] else ""
-    handle.write(f"<p>Study {escape(provenance['study'])}, {len(export.rows)} features{escape(chosen)}.</p>\n")
+    layer = f", layer {provenance['layer']}" if provenance.get("layer") else ""
+    listed = f" of the list '{provenance['list']}'" if provenance.get("list") else ""
+    said = f"Study {provenance['study']}{layer}, {len(export.rows)} features{listed}{chosen}."
+    handle.write(f"<p>{escape(said)}</p>\n")
     if named:
         handle.write(f'<p class="note origin">Names: {escape(named)}.</p>\n')
     if not sound:
@@ -92,7 +96,9 @@ def _head(export: Export, handle: IO[str], *, sound: bool) -> None:
 
 def _contents(export: Export, handle: IO[str]) -> None:
     """A table of the features with links; left out where the columns are not at hand."""
-    columns = [name for name in ("name", "name_status", "m", "detection", "support") if name in export.columns]
+    columns = [name for name in CONTENTS if name in export.columns]
+    if "own_name" in columns and not any(export.columns["own_name"][export.rows]):
+        columns.remove("own_name")
     if not columns or not len(export.rows):
         return
     handle.write('<nav class="contents" aria-label="Features"><table>\n<thead><tr><th scope="col">feature</th>')
@@ -103,13 +109,14 @@ def _contents(export: Export, handle: IO[str]) -> None:
         for name in columns:
             value = export.columns[name][k]
             text = marked(value, namer) if name == "name" else number(value.item() if hasattr(value, "item") else value)
-            cells.append(f'<td class="{"text" if name.startswith("name") else "figure"}">{escape(text)}</td>')
+            text = title(value) if name == "own_name" else text
+            cells.append(f'<td class="{"text" if "name" in name else "figure"}">{escape(text)}</td>')
         handle.write(f"<tr>{''.join(cells)}</tr>\n")
     handle.write("</tbody></table></nav>\n")
 
 
 def _heading(name: str) -> str:
-    return name.replace("name_status", "name’s status")
+    return name.replace("name_status", "name’s status").replace("own_name", "own name")
 
 
 class _Page:
@@ -125,6 +132,7 @@ class _Page:
     def section(self, named: str) -> str:
         k = self.record["feature"]
         parts = [f'<section class="feature" id="feature-{k}" aria-labelledby="title-{k}">\n', self._title(named)]
+        parts.append(self._own())
         description = self.concept.get("description", "")
         if description:
             kind = "description long" if len(description) > LONG_TEXT else "description"
@@ -140,7 +148,7 @@ class _Page:
         return "".join(parts) + "</section>\n"
 
     def _title(self, named: str) -> str:
-        k, name = self.record["feature"], self.record.get("name", "")
+        k, name, own = self.record["feature"], self.record.get("name", ""), self.record.get("own_name", "")
         status = self.concept.get("status", "")
         badges = [named] if name and named else []
         if status and status != "ok":
@@ -148,8 +156,18 @@ class _Page:
         if self.record["status"] != "ok":
             badges.append(self.record["status"])
         shown = escape(title(name)) if name else '<span class="faint">no name</span>' if self.concept else ""
+        if own:
+            automatic = f' <span class="faint automatic">automatic name: {escape(title(name))}</span>' if name else ""
+            shown = f"{escape(title(own))}{automatic}"
         marks = "".join(f' <span class="badge">{escape(badge)}</span>' for badge in badges)
         return f'<h2 id="title-{k}"><span class="place">Feature {k}</span>{shown}{marks}</h2>\n'
+
+    def _own(self) -> str:
+        """What the user noted; a name that was too long for the heading stands here whole."""
+        whole = self.record.get("own_name", "")
+        noted = ([("own name", whole)] if title(whole) != whole else []) + own_fields(self.record)
+        rows = "".join(f"<div><dt>{escape(n)}</dt><dd>{escape(text)}</dd></div>" for n, text in noted)
+        return f'<dl class="own">{rows}</dl>\n' if rows else ""
 
     def _figures(self) -> str:
         record = self.record

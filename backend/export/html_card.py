@@ -9,7 +9,7 @@ from typing import Protocol
 
 from backend.export.clip_media import COLUMNS, HEIGHT, ClipMedia, tick_positions
 from backend.export.records import Record
-from backend.export.wording import number
+from backend.export.wording import number, own_judgement
 
 KINDS = {"sounds": ("audio/flac", "flac"), "pictures": ("image/png", "png")}
 
@@ -92,6 +92,9 @@ def _texts(clip: Record, caption: str, problem: str) -> str:
         lines.append(_line("problem", f"No caption: {problem}."))
     if clip["caption"] and clip["caption"] != caption:
         lines.append(_line("caption", f"Data set: {clip['caption']}"))
+    judged = own_judgement(clip)
+    if judged:
+        lines.append(_line("own", f"Judged: {judged}"))
     where = ", ".join(text for text in (clip["source"], clip["licence"]) if text)
     lines.append(
         _line("faint licence", f"Clip {clip['clip']}, {clip['tokens']} tokens" + (f"; {where}" if where else ""))

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import IO, Any
 
 from backend.export.records import Export, Record
-from backend.export.wording import CONSENSUS, MEANING, detection, marked, number, origin
+from backend.export.wording import (
+    CONSENSUS,
+    MEANING,
+    detection,
+    marked,
+    number,
+    origin,
+    own_fields,
+    own_judgement,
+    title,
+)
 
 FIGURES = ("support", "frequency", "mean", "mean_active", "max", "max_score")
 SCORES = ("m", "e_h", "e_l", "sigma", "m_redraw_sd", "m_control", "weighted", "rank")
@@ -14,21 +24,42 @@ SCORES = ("m", "e_h", "e_l", "sigma", "m_redraw_sd", "m_control", "weighted", "r
 def write_markdown(export: Export, handle: IO[str]) -> None:
     provenance = export.provenance
     handle.write(f"# Features of {_safe(provenance['sae'])}\n\n")
-    handle.write(f"Study {_safe(provenance['study'])}, {provenance['features']} features, ")
+    layer = f"layer {_safe(provenance['layer'])}, " if provenance.get("layer") else ""
+    listed = f" of the list {_safe(provenance['list'])}" if provenance.get("list") else ""
+    handle.write(f"Study {_safe(provenance['study'])}, {layer}{provenance['features']} features{listed}, ")
     handle.write(f"from `{provenance['retrieval']}`")
     handle.write(f", those where `{provenance['where']}`.\n" if provenance["where"] else ".\n")
     _provenance(handle, provenance)
     for record in export.records():
         concept = record.get("concept") or {}
-        name = marked(record.get("name", ""), concept.get("namer", ""))
-        handle.write(f"\n## Feature {record['feature']} ({record['status']}){': ' + _safe(name) if name else ''}\n\n")
+        handle.write(f"\n## Feature {record['feature']} ({record['status']}){_name(record, concept)}\n\n")
+        _own(handle, record)
         handle.write(", ".join(_figure(record, name) for name in FIGURES) + "\n")
         if "m" in record:
             handle.write("\n" + ", ".join(_figure(record, name) for name in SCORES) + "\n")
         if concept:
             _concept(handle, concept)
-        for title, name in (("Most representative", "most"), ("Least representative", "least")):
-            _clips(handle, title, record[name])
+        for heading, name in (("Most representative", "most"), ("Least representative", "least")):
+            _clips(handle, heading, record[name])
+
+
+def _name(record: Record, concept: Record) -> str:
+    """The user's own name with the automatic one behind it, or the automatic one; "" if there is neither."""
+    automatic = _safe(marked(record.get("name", ""), concept.get("namer", "")))
+    own = _safe(title(record.get("own_name", "")))
+    if own and automatic:
+        return f": {own} (automatic name: {automatic})"
+    return f": {own or automatic}" if own or automatic else ""
+
+
+def _own(handle: IO[str], record: Record) -> None:
+    """What the user noted; a name that was too long for the heading stands here whole."""
+    whole = record.get("own_name", "")
+    noted = [("own name", whole)] if title(whole) != whole else []
+    for what, text in noted + own_fields(record):
+        handle.write(f"* {what}: {_safe(text)}\n")
+    if noted or own_fields(record):
+        handle.write("\n")
 
 
 def _provenance(handle: IO[str], provenance: Record) -> None:
@@ -64,13 +95,17 @@ def _figure(record: Record, name: str) -> str:
     return f"{name.replace('_', ' ')} {number(record[name])}"
 
 
-def _clips(handle: IO[str], title: str, clips: list[Record]) -> None:
+def _clips(handle: IO[str], heading: str, clips: list[Record]) -> None:
     if not clips:
         return
-    handle.write(f"\n{title}:\n\n| # | score | tokens | clip | labels | caption |\n|--:|--:|--:|---|---|---|\n")
+    judged = any("thumb" in clip for clip in clips)
+    last = (" judged |", "---|") if judged else ("", "")
+    handle.write(f"\n{heading}:\n\n| # | score | tokens | clip | labels | caption |{last[0]}\n")
+    handle.write(f"|--:|--:|--:|---|---|---|{last[1]}\n")
     for clip in clips:
         labels = ", ".join(f"{key}: {value}" for key, value in sorted(clip["labels"].items()))
-        cells = (clip["rank"], number(clip["score"]), clip["tokens"], clip["record"], labels, clip["caption"])
+        cells = [clip["rank"], number(clip["score"]), clip["tokens"], clip["record"], labels, clip["caption"]]
+        cells += [own_judgement(clip)] if judged else []
         handle.write("| " + " | ".join(_safe(cell) for cell in cells) + " |\n")
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from backend.errors import ArdError
+from backend.export.own_work import OwnWork
 from backend.store.clips import ClipTable
-from backend.store.concepts import Concept, ConceptsFile
+from backend.store.concepts import ConceptsFile
 from backend.store.features import Columns, choose, description, feature_columns, select
 from backend.store.retrieval import RetrievalFile
 from backend.store.scores import ScoresFile
@@ -20,6 +22,7 @@ from backend.study.folder import Study
 from backend.study.manifest import read_manifest
 
 Record = dict[str, Any]
+LISTS = ("most", "least")
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,6 @@ class FeatureSet:
     columns: Columns
     scores: ScoresFile | None
     concepts: ConceptsFile | None
-    described: dict[int, Concept]
 
     @classmethod
     def of(cls, study: Study, sae_id: str) -> FeatureSet:
@@ -56,10 +58,9 @@ class FeatureSet:
             columns, settings = feature_columns(file, scores, concepts), file.settings
         current = read_json(study.features(sae_id) / "current.json")
         manifest = read_manifest(study.features(sae_id) / str(current["manifest"]))
-        described = concepts.by_feature() if concepts else {}
         return cls(
             sae_id, str(manifest["settings"].get("layer", "")), path, settings, ClipTable(study.clips()), columns,
-            scores, concepts, described,
+            scores, concepts,
         )  # fmt: skip
 
     @property
@@ -91,7 +92,7 @@ class FeatureSet:
         }
 
     def _concept(self, k: int) -> Record | None:
-        found = self.described.get(k)
+        found = self.concepts.of(k) if self.concepts else None
         if found is None:
             return None
         return {
@@ -152,29 +153,62 @@ class Export:
 
 def features_for_export(
     study: Study, asked: str = "", *, where: str = "", sort: str = "", descending: bool = True, clips: int = 4,
-    limit: int = 0,
+    limit: int = 0, rows: Sequence[int] | None = None, own: OwnWork | None = None,
 ) -> Export:  # fmt: skip
     """The features of `asked` that satisfy `where`, each with its `clips` most and least representative clips.
 
-    With `limit` only the first so many.
+    Parameters
+    ----------
+    limit : int
+        Only the first so many; 0 for all.
+    rows : sequence of int
+        Only these, and in this order where `sort` is empty; all if left out.
+    own : OwnWork
+        Adds the user's fields to every record, and its columns to what `where` and `sort` know.
+
+    Raises ArdError for a feature or a column that is not there, and for a damaged file.
     """
     chosen = FeatureSet.of(study, choose(study, asked))
-    rows = select(chosen.columns, where=where, sort=sort, descending=descending)
-    rows = rows[:limit] if limit else rows
+    if own is not None:
+        chosen = replace(chosen, columns=chosen.columns | own.columns(len(chosen.columns["feature"])))
+    found = select(chosen.columns, where=where, sort=sort, descending=descending)
+    if rows is not None:
+        found = _among(found, rows, chosen, keep_order=not sort)
+    found = found[:limit] if limit else found
     provenance = {
         "study": study.root.name,
         **chosen.provenance(),
         "valid": read_json(study.features(chosen.id) / "current.json"),
         "where": where,
-        "features": len(rows),
+        "features": len(found),
+        **({"list": own.list_name} if own is not None and own.list_name else {}),
     }
 
     def records() -> Iterator[Record]:
         with RetrievalFile(chosen.retrieval) as file:
-            for k in rows:
-                yield chosen.record(file, int(k), clips)
+            for k in found.tolist():
+                record = chosen.record(file, k, clips)
+                yield _with_own(record, own, chosen.table) if own is not None else record
 
-    return Export(provenance, rows, records, chosen.columns, chosen)
+    return Export(provenance, found, records, chosen.columns, chosen)
+
+
+def _among(
+    found: npt.NDArray[np.int64], rows: Sequence[int], chosen: FeatureSet, *, keep_order: bool
+) -> npt.NDArray[np.int64]:
+    """Those of `found` that are in `rows`, each once, in the order of `rows` if `keep_order`."""
+    asked = np.array(list(dict.fromkeys(int(k) for k in rows)), dtype=np.int64)
+    last = len(chosen.columns["feature"]) - 1
+    beyond = asked[(asked < 0) | (asked > last)]
+    if len(beyond):
+        raise ArdError(f"there is no feature {beyond[0]} in {chosen.id}", todo=f"Use numbers from 0 to {last}.")
+    return asked[np.isin(asked, found)] if keep_order else found[np.isin(found, asked)]
+
+
+def _with_own(record: Record, own: OwnWork, table: ClipTable) -> Record:
+    k = record["feature"]
+    judged = {name: [{**one, **own.of_clip(k, table, one["clip"])} for one in record[name]] for name in LISTS}
+    return {**record, **own.of_feature(k), **judged}
 
 
 def clip_record(table: ClipTable, i: int) -> Record:

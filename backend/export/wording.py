@@ -46,6 +46,35 @@ def marked(name: str, namer: str) -> str:
     return f"{title(name)} {CONSENSUS_MARK}" if name and namer == "consensus" else title(name)
 
 
+def own_fields(record: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the user noted of a feature, in words: (what, text) pairs, those with a text only."""
+    order = record.get("list_order")
+    place = f"number {order} of '{record['list_name']}'" if order is not None else ""
+    noted = [
+        ("starred", "yes" if record.get("star") else ""),
+        ("tags", ", ".join(record.get("tags", []))),
+        ("verdict", record.get("verdict", "")),
+        ("list", place),
+        ("note in this list", record.get("entry_note", "")),
+        ("note", record.get("note", "")),
+    ]
+    return [(what, text) for what, text in noted if text]
+
+
+def own_judgement(clip: dict[str, Any]) -> str:
+    """What people noted of a listed clip, on one line; "" if nothing."""
+    said = [_judgement("", clip)]
+    said += [_judgement(f"{author}: ", one) for author, one in (clip.get("judged_by_others") or {}).items()]
+    return "; ".join(one for one in said if one)
+
+
+def _judgement(author: str, mark: dict[str, Any]) -> str:
+    thumb = {1: "thumb up", -1: "thumb down"}.get(mark.get("thumb", 0), "")
+    rating = f"{mark['rating']} of 5" if mark.get("rating") is not None else ""
+    said = ", ".join(text for text in (thumb, rating, mark.get("comment", "")) if text)
+    return author + said if said else ""
+
+
 def number(value: Any) -> str:
     """Four significant digits; a dash for what is not there."""
     if value is None or (isinstance(value, float) and math.isnan(value)):

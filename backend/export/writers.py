@@ -16,6 +16,7 @@ from backend.export.json_document import write_json_document
 from backend.export.json_lines import write_json_lines
 from backend.export.markdown import write_markdown
 from backend.export.records import Export
+from backend.export.wav_folder import write_wav_folder
 from backend.study.atomic import disk_full, replacing, sync_folder
 
 PAGE = "index.html"
@@ -27,15 +28,29 @@ WRITERS: dict[str, Callable[[Export, IO[str]], None]] = {
     "md": write_markdown,
     "html": write_html,
 }
+FOLDER = "wav"
+FORMATS = (*WRITERS, FOLDER)
 
 
-def export_to(export: Export, name: str, path: Path, *, sound: bool = True) -> None:
+def export_to(export: Export, name: str, path: Path, *, sound: bool = True, least: bool = False) -> None:
     """Write `export` to `path`, whole or not at all; ArdError for a format that does not exist.
 
-    `sound` says whether a format that can hold sound (html) does so (X-6).
+    Any thread may call it; it uses nothing but what it is given.
+
+    Parameters
+    ----------
+    name : str
+        One of `FORMATS`. `path` is a file, or for wav a new folder.
+    sound : bool
+        Whether a format that can hold sound (html) does so (X-6).
+    least : bool
+        wav: the least representative clips too.
     """
-    if name not in WRITERS:
-        raise ArdError(f"there is no export format '{name}'", todo=f"Use one of: {', '.join(WRITERS)}.")
+    if name not in FORMATS:
+        raise ArdError(f"there is no export format '{name}'", todo=f"Use one of: {', '.join(FORMATS)}.")
+    if name == FOLDER:
+        write_wav_folder(export, path, least=least)
+        return
     if path.is_dir():
         raise ArdError("the export needs a file, this is a folder", path=path, todo="Name a file with --out.")
     try:

@@ -6,18 +6,22 @@ Version 1. One row per described feature, the best-ranked first.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 from backend.errors import ArdError
 from backend.store import hdf
 
 KIND, VERSION = "concepts", 1
+Int = npt.NDArray[np.int64]
 STATUS = ("ok", "no captions", "empty", "refused", "no common concept", "too long", "not named")
 """Of a name (A-36): kept text never disappears, the status says what to think of it.
 
@@ -27,6 +31,8 @@ none; too long: no short name could be had, the description stands; not named: c
 
 
 NAMED = ("ok", "too long")
+SINGLE_READS = 2000
+"""Concepts read one by one before all are read: they then have cost about as much as all do."""
 
 
 @dataclass(frozen=True)
@@ -110,38 +116,125 @@ class Concept:
 
 
 class ConceptsFile:
-    """A finished concepts file, read whole.
+    """A finished concepts file, open for reading: numbers in memory, text as it is asked for.
 
     Attributes
     ----------
-    concepts : list of Concept
-        The best-ranked first.
+    features : int array [n]
+        The described features, the best-ranked first.
+    status : uint8 array [n]
+        Positions in `STATUS`.
     sources : dict
         Identities of captioner, namer and judge, and the texts of their prompts.
-    namer : str
-        Name of what named the features, "" where the file does not say.
+    concepts : list of Concept
+        All of them, in the order of `features`; read anew each time.
 
-    Raises ArdError if the file is missing, damaged, of another kind or of a later version.
+    Raises ArdError if the file is missing, damaged, of another kind or of a later version; so does reading from it.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        with hdf.open_read(path, kind=KIND, version=VERSION) as handle:
-            try:
-                self.sources: dict[str, Any] = json.loads(str(handle.attrs["sources"]))
-                self.concepts = _read(handle)
-            except (KeyError, OSError, ValueError, TypeError) as error:
-                raise ArdError(
-                    f"the concepts file is damaged ({error})", path=path, todo="Remove it and run: ard describe"
-                ) from error
+        self.path, self._singly = path, 0
+        self._handle = hdf.open_read(path, kind=KIND, version=VERSION)
+        with self._reading():
+            self.sources: dict[str, Any] = json.loads(str(self._handle.attrs["sources"]))
+            self.features: Int = self._handle["feature"][...].astype(np.int64)
+            self.status: npt.NDArray[np.uint8] = self._handle["status"][...]
+            if len(self.status) and int(self.status.max()) >= len(STATUS):
+                raise ValueError(f"status {self.status.max()}")
+            self._detection = {n: self._handle[f"detection/{n}"][...] for n in NO_DETECTION.__dataclass_fields__}
+            missing = [name for name in ("short_name", "description", "captions") if name not in self._handle]
+            if missing:
+                raise KeyError(missing[0])
+
+    def close(self) -> None:
+        """Close the file; what was read can still be used."""
+        self._handle.close()
 
     @property
     def namer(self) -> str:
+        """Name of what named the features, "" where the file does not say."""
         found = self.sources.get("namer", "")
         return str(found.get("namer", found.get("name", ""))) if isinstance(found, dict) else str(found)
 
+    @property
+    def balanced_accuracy(self) -> npt.NDArray[np.float64]:
+        """Of every described feature's name (P-10), [n]; NaN where it was not judged."""
+        return np.asarray(self._detection["balanced_accuracy"], dtype=np.float64)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What every described feature is shown as, [n]: `Concept.name`."""
+        with self._reading():
+            names = np.array(hdf.read_strings(self._handle["short_name"]), dtype=object)
+            named = np.isin(self.status, [STATUS.index(one) for one in NAMED])
+            without = np.flatnonzero(named & (names == ""))
+            names[without] = hdf.read_strings_at(self._handle["description"], without)
+        names[~named] = ""
+        return list(names)
+
+    @property
+    def concepts(self) -> list[Concept]:
+        return self._rows(np.arange(len(self.features)))
+
+    def texts(self) -> Iterator[tuple[int, str]]:
+        """Each described feature with all that is written about it: name, description, different captions."""
+        with self._reading():
+            text = [hdf.read_packed(self._handle[name]) for name in ("short_name", "description", "captions")]
+        for row, feature in enumerate(self.features.tolist()):
+            with self._reading():
+                captions = dict.fromkeys(one["text"] for one in json.loads(text[2][row]))
+            yield feature, "\n".join(one for one in (text[0][row], text[1][row], *captions) if one)
+
+    def texts_between(self, low: int, high: int) -> list[tuple[str, str, tuple[str, ...]]]:
+        """Short name, description and captions of rows low … high-1 of `features`, each caption once."""
+        with self._reading():
+            names, told, captions = (
+                hdf.read_strings(self._handle[name][low:high]) for name in ("short_name", "description", "captions")
+            )
+            found = (tuple(dict.fromkeys(str(one["text"]) for one in json.loads(line))) for line in captions)
+            return list(zip(names, told, found, strict=True))
+
     def by_feature(self) -> dict[int, Concept]:
         return {one.feature: one for one in self.concepts}
+
+    def of(self, feature: int) -> Concept | None:
+        """The concept of one feature, None if it is not described; read on its own until many were asked for."""
+        self._singly += 1
+        if self._singly > SINGLE_READS:
+            return self._all.get(feature)
+        found = np.flatnonzero(self.features == feature)
+        return self._rows(found[-1:])[0] if len(found) else None
+
+    @cached_property
+    def _all(self) -> dict[int, Concept]:
+        return self.by_feature()
+
+    def _rows(self, rows: Int) -> list[Concept]:
+        with self._reading():
+            whole = len(rows) == len(self.features)
+            text = [
+                hdf.read_strings(data) if whole else hdf.read_strings_at(data, rows)
+                for data in (self._handle[name] for name in ("short_name", "description", "captions"))
+            ]
+            detection = {name: values[rows].tolist() for name, values in self._detection.items()}
+            numbers = zip(self.features[rows].tolist(), self.status[rows].tolist(), *text, strict=True)
+            return [
+                Concept(
+                    feature, STATUS[status], short, description,
+                    tuple(ClipCaption(**one) for one in json.loads(captions)),
+                    Detection(**{name: column[i] for name, column in detection.items()}),
+                )
+                for i, (feature, status, short, description, captions) in enumerate(numbers)
+            ]  # fmt: skip
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (KeyError, OSError, RuntimeError, ValueError, TypeError) as error:
+            raise ArdError(
+                f"the concepts file is damaged ({error})", path=self.path, todo="Remove it and run: ard describe"
+            ) from error
 
 
 def write(path: Path, concepts: Sequence[Concept], sources: dict[str, Any]) -> None:
@@ -158,18 +251,3 @@ def write(path: Path, concepts: Sequence[Concept], sources: dict[str, Any]) -> N
         for name in NO_DETECTION.__dataclass_fields__:
             values = np.array([getattr(one.detection, name) for one in concepts])
             handle.create_dataset(f"detection/{name}", data=values.astype("i4" if name in COUNTS else "f8"))
-
-
-def _read(handle: h5py.File) -> list[Concept]:
-    detection = {name: handle[f"detection/{name}"][...].tolist() for name in NO_DETECTION.__dataclass_fields__}
-    rows = zip(
-        handle["feature"][...].tolist(), handle["status"][...].tolist(), hdf.read_strings(handle["short_name"]),
-        hdf.read_strings(handle["description"]), hdf.read_strings(handle["captions"]), strict=True,
-    )  # fmt: skip
-    return [
-        Concept(
-            feature, STATUS[status], short, description, tuple(ClipCaption(**one) for one in json.loads(captions)),
-            Detection(**{name: column[i] for name, column in detection.items()}),
-        )
-        for i, (feature, status, short, description, captions) in enumerate(rows)
-    ]  # fmt: skip

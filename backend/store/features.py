@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.errors import ArdError
+from backend.store.columns import order
+from backend.store.concepts import STATUS as CONCEPT_STATUS
 from backend.store.concepts import ConceptsFile
 from backend.store.filter import compile_filter
 from backend.store.retrieval import STATUS, RetrievalFile
@@ -68,14 +70,14 @@ def feature_columns(
 
 def _concept_columns(concepts: ConceptsFile, features: int) -> Columns:
     # objects: one name of 300 words would make every cell of a fixed-width column as long
-    name, status = np.full(features, "", dtype=object), np.full(features, "", dtype=object)
-    detection = np.full(features, np.nan)
-    for one in concepts.concepts:
-        if not 0 <= one.feature < features:
-            raise _other(concepts.path, one.feature + 1, features)
-        name[one.feature], status[one.feature] = one.name, one.status
-        detection[one.feature] = one.detection.balanced_accuracy
-    return {"name": name, "name_status": status.astype(str), "detection": detection}
+    rows = concepts.features
+    if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < features:
+        raise _other(concepts.path, int(rows.max()) + 1, features)
+    name, status, detection = np.full(features, "", dtype=object), np.full(features, -1), np.full(features, np.nan)
+    name[rows] = concepts.names
+    status[rows] = concepts.status
+    detection[rows] = concepts.balanced_accuracy
+    return {"name": name, "name_status": np.array([*CONCEPT_STATUS, ""])[status], "detection": detection}
 
 
 def _other(path: Path, found: int, features: int) -> ArdError:
@@ -87,7 +89,7 @@ def _other(path: Path, found: int, features: int) -> ArdError:
 def select(columns: Columns, *, where: str = "", sort: str = "", descending: bool = True) -> npt.NDArray[np.int64]:
     """Row numbers that satisfy `where`, ordered by column `sort`.
 
-    NaN comes last in both directions; among equal values the lower row comes first.
+    The order is that of `backend.store.columns.order`: NaN and empty text last in both directions.
     """
     length = len(next(iter(columns.values())))
     rows = np.flatnonzero(compile_filter(where).mask(columns)) if where.strip() else np.arange(length)
@@ -95,9 +97,4 @@ def select(columns: Columns, *, where: str = "", sort: str = "", descending: boo
         return rows
     if sort not in columns:
         raise ArdError(f"there is no column '{sort}' to sort by", todo=f"Columns are: {', '.join(sorted(columns))}.")
-    values = columns[sort][rows]
-    _, ranks = np.unique(values, return_inverse=True)
-    missing = values != values
-    key = -ranks.astype(np.int64) if descending else ranks.astype(np.int64)
-    key[missing] = np.iinfo(np.int64).max
-    return rows[np.argsort(key, kind="stable")]
+    return rows[order(columns[sort][rows], descending)]

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.errors import ArdError
+from backend.store.columns import FeatureColumns
 
 LONGEST = 2000
 DEEPEST = 50
@@ -215,6 +216,8 @@ class _Evaluation:
         column = self.value(left)
         if not _is_text(column):
             raise ArdError(f"the filter '{self.text}' looks for text in a column of numbers")
+        if isinstance(self.columns, FeatureColumns) and isinstance(left, ast.Name):
+            return self.columns.contains(left.id, needle)
         wanted = needle.lower()
         if np.asarray(column).dtype.kind == "O":
             return np.fromiter((wanted in one.lower() for one in column), dtype=np.bool_, count=len(column))

@@ -130,6 +130,7 @@ class RetrievalFile:
             self.seconds_per_token = float(attributes["seconds_per_token"])
             self.settings: dict[str, Any] = json.loads(str(attributes["settings"]))
             self.raw = bool(attributes["raw"])
+            self._own_times = "times/start" in self._handle
             self._tokens: Int = self._handle["clips/tokens"][...]
             self._upper: Float = self._handle["histogram/upper"][...]
         except (KeyError, OSError, ValueError) as error:
@@ -175,6 +176,11 @@ class RetrievalFile:
             traces=self._traces(k),
         )
 
+    def most_list(self, k: int) -> tuple[Int, Float]:
+        """Clips and scores of the most list of feature `k` alone, without padding."""
+        self._check(k, self.features, "feature")
+        return self._list("most", k)
+
     def most_clips(self, count: int) -> Int:
         """The first `count` clips of every feature's most list in one read, [D, count], −1 where a list is shorter."""
         return self._read("most/clip", (slice(None), slice(0, count))).astype(np.int64)
@@ -201,11 +207,17 @@ class RetrievalFile:
     def token_seconds(self, i: int) -> Float:
         """Start and end of each token of clip `i` in seconds of the clip, [T, 2]."""
         count = self.tokens(i)
-        if "times/start" in self._handle:
+        if self._own_times:
             first, last = self._read("times/start", slice(i, i + 2))
             return np.asarray(self._read("times/seconds", slice(first, last)), dtype=np.float64)
         edges = np.arange(count + 1) * self.seconds_per_token
         return np.stack([edges[:-1], edges[1:]], axis=1)
+
+    def trace_seconds(self, i: int, token: Int) -> Float:
+        """Start and end of some tokens of clip `i` in seconds of the clip, [n, 2]."""
+        if self._own_times:
+            return self.token_seconds(i)[token]
+        return np.stack([token, token + 1], axis=1) * self.seconds_per_token
 
     def pairs(self, k: int) -> dict[str, npt.NDArray[Any]] | None:
         """Every stored pair of feature `k`; None if the pair table was not kept.

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers.audio_utils import mel_filter_bank, spectrogram, window_function
 
-from backend.audio.spectrogram import hertz_to_mel, mel_filters, mel_spectrogram, mel_to_hertz
+from backend.audio.spectrogram import hertz_to_mel, mel_filters, mel_power, mel_spectrogram, mel_to_hertz
 
 RATE = 16000
 
@@ -72,3 +72,11 @@ def test_long_sound_is_computed_in_blocks_that_leave_no_seam() -> None:
 @given(st.floats(0, 24000))
 def test_mel_scale_is_undone_by_its_inverse(hertz: float) -> None:
     assert mel_to_hertz(hertz_to_mel(hertz)) == pytest.approx(hertz, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("cut", [1, 7, 50, 100])
+def test_piece_of_a_long_sound_is_the_same_as_in_the_whole(cut: int) -> None:
+    wave = np.random.default_rng(3).normal(0, 0.1, RATE).astype(np.float32)
+    whole = mel_power(wave, RATE, 0, 101)
+    parts = [mel_power(wave, RATE, 0, cut), mel_power(wave, RATE, cut * 160, 101 - cut)]
+    np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, rtol=1e-5, atol=1e-12)

@@ -37,7 +37,7 @@ def test_columns_of_text_are_sorted_and_filtered_whatever_their_length() -> None
     columns = {**COLUMNS, "name": names}
     assert select(columns, where="name ~ 'rain' and score > 0").tolist() == [0, 3]
     assert select(columns, where="name == 'bell' or name ~ 'a a'").tolist() == [2, 5]
-    assert select(columns, sort="name", descending=False).tolist() == [1, 4, 3, 2, 5, 0]
+    assert select(columns, sort="name", descending=False).tolist() == [2, 5, 3, 0, 1, 4]
 
 
 def test_unknown_column_names_the_known_ones() -> None:

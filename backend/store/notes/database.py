@@ -41,6 +41,7 @@ class Database:
                 raise self._said(error) from error
             self.damaged = self._set_aside()
             self._connection = self._open()
+        self._file = _file_at(path)
 
     def _open(self) -> sqlite3.Connection:
         # isolation_level None: transactions begin and end where this file says, nowhere else
@@ -65,9 +66,10 @@ class Database:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if not self._check_kind(connection):
-                for statement in creation():
-                    connection.execute(statement)
+            ours = self._check_kind(connection)
+            for statement in creation():
+                connection.execute(statement)
+            if not ours:
                 connection.execute(f"PRAGMA application_id = {APPLICATION}")
                 connection.execute(f"PRAGMA user_version = {VERSION}")
             connection.execute("COMMIT")
@@ -95,10 +97,17 @@ class Database:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         names = (f"{self.path.stem}.damaged-{stamp}{n or ''}{self.path.suffix}" for n in range(1000))
         away = next(path for path in map(self.path.with_name, names) if not path.exists())
-        for ending in ("", "-wal", "-shm", "-journal"):
-            part = Path(f"{self.path}{ending}")
-            if part.exists():
-                part.rename(f"{away}{ending}")
+        try:
+            for ending in ("", "-wal", "-shm", "-journal"):
+                part = Path(f"{self.path}{ending}")
+                if part.exists():
+                    part.rename(f"{away}{ending}")
+        except OSError as error:
+            raise ArdError(
+                "the notes are damaged and cannot be set aside",
+                path=self.path,
+                todo="Close other windows and try again.",
+            ) from error
         self.messages.append(
             f"The notes in {self.path} are damaged. The file was kept as {away.name}; "
             "what could be read of it is in the new file."
@@ -124,7 +133,14 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that is written inside is written together, or, after an error, nothing of it."""
+        """All that is written inside is written together, or, after an error, nothing of it.
+
+        Raises ArdError where the file was deleted or replaced since: what is written to it would be lost.
+        """
+        if _file_at(self.path) != self._file:
+            raise ArdError(
+                "the notes were deleted or replaced while they were open", path=self.path, todo="Open the study again."
+            )
         try:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
@@ -193,6 +209,14 @@ def read_loosely(path: Path) -> Rows:
         if any(found.values()):
             break
     return found
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _until_damage(connection: sqlite3.Connection, statement: str) -> list[tuple[Any, ...]]:

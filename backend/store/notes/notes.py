@@ -87,8 +87,9 @@ class Notes(Lists):
             )
             tagged = self.database.rows("SELECT feature, tag, value, time FROM feature_tags WHERE sae = ?", (sae,))
         tags = by_feature(tagged)
-        found = (_feature_note(k, fields.get(k, {}), tags.get(k, {})) for k in sorted({*fields, *tags}))
-        return {one.feature: one for one in found if one != FeatureNote(one.feature, changed=one.changed)}
+        # a field that was emptied again has a row still
+        noted = sorted(k for of in (fields, tags) for k, one in of.items() if any(value for value, _ in one.values()))
+        return {k: _feature_note(k, fields.get(k, {}), tags.get(k, {})) for k in dict.fromkeys(noted)}
 
     def clip_notes(self, sae: str, feature: int) -> dict[str, ClipNote]:
         """The judged clips of a feature, by `clip_key`."""
@@ -201,7 +202,8 @@ def _feature_note(
 
 
 def _each(features: Features) -> Iterable[int]:
-    return (features,) if isinstance(features, int) else (int(k) for k in features)
+    # numpy's integers are none of Python's
+    return features if isinstance(features, Collection) else (features,)
 
 
 def _said(features: Features) -> str:

@@ -88,8 +88,8 @@ def is_local(path: Path, mounts: Iterable[tuple[str, str]] | None = None) -> boo
     return kind.lower() in LOCAL
 
 
-def _mounts() -> list[tuple[str, str]]:
-    if sys.platform.startswith("linux"):
+def _mounts(platform: str = sys.platform) -> list[tuple[str, str]]:
+    if platform.startswith("linux"):
         try:
             lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
         except OSError:

@@ -178,21 +178,21 @@ def _registers_of(rows: Rows) -> Iterable[tuple[str, Key, Register]]:
 
 def checked_register(table: str, key: Key, stamp: tuple[Any, ...]) -> tuple[str, Key, Register]:
     """A row of another file as it is kept; ValueError with the reason if it cannot be."""
-    text, *written = stamp
+    text, author, time, identity = stamp
     try:
         value = json.loads(text)
     except RecursionError as error:
         raise ValueError("a value is nested too deeply") from error
     key, value = schema.checked_row(table, key, value)
-    author, time, identity = schema.checked_stamp(*written)
+    author, time, identity = schema.checked_stamp(author, time, identity)
     return table, key, Register(as_json(value), author, time, identity, identity)
 
 
 def checked_history(row: tuple[Any, ...]) -> tuple[Any, ...]:
     """A row of the history as it is kept; ValueError with the reason if it cannot be."""
-    identity, sae, feature, value, *written = row
+    identity, sae, feature, value, author, time = row
     key, name = schema.checked_row(NAME_TABLE, (sae, feature, NAME_FIELD), value)
-    author, time, identity = schema.checked_stamp(*written, identity)
+    author, time, identity = schema.checked_stamp(author, time, identity)
     return identity, *key[:2], name, author, time
 
 
@@ -211,7 +211,8 @@ def account_name() -> str:
 
 def by_feature(rows: Iterable[tuple[int, str, str, str]]) -> Mapping[int, dict[str, tuple[Any, str]]]:
     """(feature, field, JSON, time) as {feature: {field: (value, time)}}."""
+    known: dict[str, Any] = {"true": True, "false": False, '""': ""}
     found: dict[int, dict[str, tuple[Any, str]]] = {}
     for feature, field, value, time in rows:
-        found.setdefault(feature, {})[field] = (json.loads(value), time)
+        found.setdefault(feature, {})[field] = (known[value] if value in known else json.loads(value), time)
     return found

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from backend.errors import ArdError
@@ -83,6 +84,12 @@ def test_changes_are_taken_back_one_after_the_other_and_made_again(notes: Notes)
     notes.revert(undo[-1])
     assert of(notes).name == "cat"
     assert changes[0].label == "name feature 3"
+
+
+def test_features_may_be_numbers_of_numpy(notes: Notes) -> None:
+    notes.set_star(SAE, np.array([3, 4]), True)  # type: ignore[arg-type]
+    notes.set_name(SAE, np.int64(4), "owl")  # type: ignore[arg-type]
+    assert {k: (one.star, one.name) for k, one in notes.features(SAE).items()} == {3: (True, ""), 4: (True, "owl")}
 
 
 def test_one_change_of_many_features_is_taken_back_as_one(notes: Notes) -> None:

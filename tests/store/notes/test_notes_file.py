@@ -283,6 +283,18 @@ def test_study_without_a_usable_uuid_has_a_name_of_its_own_in_the_users_director
     assert path.name.removesuffix(".sqlite").isalnum()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be deleted there")
+def test_file_that_was_deleted_or_replaced_while_open_is_not_written_into_nothing(tmp_path: Path) -> None:
+    with Notes.open_file(tmp_path / "notes.sqlite") as notes:
+        notes.set_star(SAE, 1, True)
+        notes.path.unlink()
+        with pytest.raises(ArdError, match=r"deleted or replaced while they were open.*Open the study again"):
+            notes.set_star(SAE, 2, True)
+        shutil.copy(__file__, notes.path)
+        with pytest.raises(ArdError, match="deleted or replaced"):
+            notes.set_star(SAE, 2, True)
+
+
 def test_writing_beside_a_program_that_holds_the_file_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.store.notes.database.WAIT_SECONDS", 0.05)
     with Notes.open_file(tmp_path / "notes.sqlite") as notes:
