@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
@@ -79,6 +80,13 @@ COLOURS = {
 _SIZE = "ard_font_points"
 
 
+@runtime_checkable
+class Themed(Protocol):
+    """A widget with a font, a palette or pictures of its own, which it makes anew for another theme or text size."""
+
+    def theme_changed(self) -> object: ...
+
+
 THEMES = ("system", "light", "dark", "high contrast")
 
 
@@ -91,7 +99,10 @@ def scheme(preference: str) -> str:
 
 
 def apply_theme(application: QApplication, preference: str, font_points: float = 0.0) -> None:
-    """Give the whole application a theme and a font size (points; 0 for the system's)."""
+    """Give the whole application a theme and a font size (points; 0 for the system's).
+
+    Every widget that is `Themed` is told: Qt tells one that has a font or a palette of its own nothing of it.
+    """
     name = scheme(preference)
     application.setProperty("ard_scheme", name)
     application.setStyle("Fusion")
@@ -112,6 +123,9 @@ def apply_theme(application: QApplication, preference: str, font_points: float =
     sheet = _sheet(name, PALETTES[name])
     if application.styleSheet() != sheet:
         application.setStyleSheet(sheet)
+    for widget in application.allWidgets():
+        if isinstance(widget, Themed):
+            widget.theme_changed()
 
 
 def _sheet(name: str, palette: dict[str, str]) -> str:
@@ -129,7 +143,7 @@ def _sheet(name: str, palette: dict[str, str]) -> str:
 
 
 def points(factor: float) -> QFont:
-    """The application's font, `factor` times as large; ask again after an `ApplicationFontChange` event."""
+    """The application's font, `factor` times as large; ask again when it changes (`Themed`)."""
     font = QApplication.font()
     font.setPointSizeF(font.pointSizeF() * factor)
     return font
@@ -141,7 +155,7 @@ def row_height(widget: QWidget) -> int:
 
 
 def colours() -> Colours:
-    """The colours of the theme in use; ask again after a `PaletteChange` event."""
+    """The colours of the theme in use; ask again when the theme changes (`Themed`)."""
     application = QApplication.instance()
     name = application.property("ard_scheme") if application is not None else None
     return COLOURS[str(name)] if name in COLOURS else COLOURS["light"]
