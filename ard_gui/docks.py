@@ -13,6 +13,7 @@ from ard_gui.session import Session
 from ard_gui.views.concepts import ConceptsView
 from ard_gui.views.lists import ListsView
 from ard_gui.views.map_view import MapView
+from ard_gui.views.rating import RatingView
 from ard_gui.views.test_sound import SoundTestView
 
 Area = Qt.DockWidgetArea
@@ -50,4 +51,5 @@ DOCKS: tuple[Dock, ...] = (
     Dock("lists", "Lists", Area.RightDockWidgetArea, ListsView, keys="Ctrl+Alt+3"),
     Dock("map", "Map", Area.RightDockWidgetArea, MapView, keys="Ctrl+Alt+4"),
     Dock("test_sound", "Test a sound", Area.RightDockWidgetArea, SoundTestView, keys="Ctrl+Alt+5"),
+    Dock("rating", "Rating", Area.BottomDockWidgetArea, RatingView, keys="Ctrl+Alt+6"),
 )
