@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ard_gui.services.clip_media import ClipMedia
+from ard_gui.services.listening import Listening
 from ard_gui.services.own_notes import OwnNotes
 from ard_gui.services.playback.player import Player
 from ard_gui.services.reader import Reader
@@ -61,6 +62,8 @@ class Session(QObject):
         Sound and spectrogram of the open study's clips.
     player : Player
         Plays one sound at a time; opens nothing before the first is played.
+    listening : Listening
+        Plays the clips of the shown feature with the player.
     notes : OwnNotes
         What the person noted on the study.
     overview : Overview or None
@@ -90,6 +93,7 @@ class Session(QObject):
         self.reader, self.worker, self.watch = Reader(), Worker("window-worker"), StudyWatch()
         self.media = ClipMedia(lambda: self.preferences.values.roots)
         self.player = Player()
+        self.listening = Listening(self.preferences, self.media, self.player, self.notices)
         self.notes = OwnNotes(self.undo, self.notices)
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
@@ -150,7 +154,7 @@ class Session(QObject):
         self.selection.clear()
         self.query.clear()
         self.undo.clear()
-        self.player.stop()
+        self.listening.leave()
         self.media.forget()
         self.overview = self.ranking = self.lines = None
         self.shown = ()
@@ -179,6 +183,7 @@ class Session(QObject):
         elif kind == "ranking":
             self._files, self.ranking = result
             self.reader.in_spare_time(self.ranking.read_ahead)
+            self.listening.leave()
             self.selection.clear()
             self.notes.show(self.ranking.name)
             self.ranking_opened.emit()
