@@ -232,6 +232,10 @@ class Session(QObject):
 
     def _swap(self, files: Files, ranking: OpenRanking) -> None:
         kept = self.selection.keep()
+        if self.ranking is not None and ranking.clips.path != self.ranking.clips.path:
+            # rows of the clip table may mean other clips now
+            self.listening.leave()
+            self.media.forget()
         self._files, self.ranking, self.refreshing = files, ranking, True
         try:
             self.notes.show(ranking.name)

@@ -6,6 +6,8 @@ from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
+from ard_gui.views.plain_text import tip
+
 
 class ElidedLabel(QLabel):
     """Plain text on one line, or on `lines` lines that are wrapped.
@@ -37,9 +39,9 @@ class ElidedLabel(QLabel):
         if self._lines > 1:
             self.updateGeometry()
 
-    def set_tip(self, tip: str) -> None:
+    def set_tip(self, told: str) -> None:
         """A tool tip that is shown also where nothing is cut, below the whole text."""
-        self._tip = tip
+        self._tip = told
         self._retip()
 
     def set_colour(self, colour: str) -> None:
@@ -72,9 +74,7 @@ class ElidedLabel(QLabel):
 
     def _retip(self) -> None:
         parts = [self.text() if self.is_cut else "", self._tip]
-        # a tool tip that looks like HTML would be parsed
-        text = "\n".join(part for part in parts if part)
-        self.setToolTip(f"\u200b{text}" if text else "")
+        self.setToolTip(tip(*parts) if any(parts) else "")
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
         painter = QPainter(self)

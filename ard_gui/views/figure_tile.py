@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from ard_gui.services.feature_lines import Figure
 from ard_gui.theme import colours
+from ard_gui.views.plain_text import tip
 
 PADDING = 5
 
@@ -30,7 +31,7 @@ class FigureTile(QAbstractButton):
         self.setText(f"{figure.label} {figure.text}")
         self.setAccessibleName(f"{figure.label}: {figure.text}")
         self.setAccessibleDescription(figure.told)
-        self.setToolTip(f"\u200b{figure.label} = {figure.text}\n{figure.told}\nClick: where the number comes from")
+        self.setToolTip(tip(f"{figure.label} = {figure.text}", figure.told, "Click: where the number comes from"))
         self.updateGeometry()
         self.update()
 

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )  # fmt: skip
 
 from ard_gui.services.feature_lines import Behind
+from ard_gui.views.plain_text import tip
 
 FIRST = ("stage", "finished", "fingerprint", "settings", "inputs", "outputs", "figures", "packages", "command", "git")
 
@@ -81,5 +82,5 @@ def _item(name: str, value: Any) -> QTreeWidgetItem:
         return item
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     item = QTreeWidgetItem([name, text])
-    item.setToolTip(1, f"\u200b{text}")
+    item.setToolTip(1, tip(text))
     return item

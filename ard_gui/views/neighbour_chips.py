@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QLabel, QToolButton, QWidget
 
 from ard_gui.services.feature_lines import Neighbour
 from ard_gui.views.flow import FlowLayout
+from ard_gui.views.plain_text import tip
 
 SHOWN = 12
 LONGEST = 22
@@ -39,7 +40,7 @@ class NeighbourChips(QWidget):
             name = one.name if len(one.name) <= LONGEST else one.name[: LONGEST - 1].rstrip() + "…"
             chip.setText(f"{one.cosine:.2f}  {one.feature} {name}".rstrip().replace("&", "&&"))
             told = f"Feature {one.feature}{f': {one.name}' if one.name else ''}, cosine {one.cosine:.3f}"
-            chip.setToolTip(f"\u200b{told}")
+            chip.setToolTip(tip(told))
             chip.setAccessibleName(told)
         for number, chip in enumerate(self.chips):
             chip.setVisible(number < len(found))
