@@ -12,6 +12,7 @@ from ard_gui.actions import Actions
 from ard_gui.session import Session
 from ard_gui.views.concepts import ConceptsView
 from ard_gui.views.lists import ListsView
+from ard_gui.views.map_view import MapView
 
 Area = Qt.DockWidgetArea
 
@@ -46,4 +47,5 @@ class Dock:
 DOCKS: tuple[Dock, ...] = (
     Dock("concepts", "Concepts", Area.LeftDockWidgetArea, ConceptsView, shown=True, keys="Ctrl+Alt+1"),
     Dock("lists", "Lists", Area.RightDockWidgetArea, ListsView, keys="Ctrl+Alt+3"),
+    Dock("map", "Map", Area.RightDockWidgetArea, MapView, keys="Ctrl+Alt+4"),
 )

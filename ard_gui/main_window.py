@@ -14,7 +14,9 @@ from ard_gui.openers import Openers
 from ard_gui.session import Session
 from ard_gui.state.notices import Notice
 from ard_gui.state_keeper import StateKeeper
+from ard_gui.table_joins import TableJoins
 from ard_gui.theme import THEMES, apply_theme
+from ard_gui.views.concepts import ConceptsView
 from ard_gui.views.dialogs import Dialogs
 from ard_gui.views.feature_page import FeaturePage
 from ard_gui.views.judging import Judging
@@ -55,6 +57,7 @@ class MainWindow(QMainWindow):
         self._build_middle()
         self._make_docks()
         self.judging = Judging(self.session, self.actions_table, self)
+        self.joins = TableJoins(self.session, self._concepts(), self.judging)
         self.taking_away = TakingAway(self.session, self.actions_table, self)
         self.dialogs = Dialogs(self, self.session, self.actions_table)
         self._bind()
@@ -96,6 +99,11 @@ class MainWindow(QMainWindow):
         layout.addWidget(self.notice_bar)
         layout.addWidget(self._middle, 1)
         self.setCentralWidget(middle)
+
+    def _concepts(self) -> ConceptsView:
+        view = self.view("concepts")
+        assert isinstance(view, ConceptsView)
+        return view
 
     def _make_docks(self) -> None:
         for row in DOCKS:

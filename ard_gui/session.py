@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ard_gui.services.clip_media import ClipMedia
@@ -48,6 +49,8 @@ class Session(QObject):
     opening_failed(str)
     sound_offered(Path)
         A file of sound was dropped on the window.
+    closing()
+        The window ends: whoever started a process ends it.
 
     Attributes
     ----------
@@ -69,7 +72,7 @@ class Session(QObject):
         What the person noted on the study.
     overview : Overview or None
     ranking : OpenRanking or None
-    shown : tuple of int
+    shown : int array
         The features that the table shows, in its order.
     first_ranking : str
         Id of the SAE to show first; set it in an answer to `study_opened`.
@@ -85,6 +88,7 @@ class Session(QObject):
     feature_read = Signal(object)
     opening_failed = Signal(str)
     sound_offered = Signal(object)
+    closing = Signal()
 
     def __init__(self, preferences: Preferences | None = None, player: Player | None = None) -> None:
         super().__init__()
@@ -99,7 +103,7 @@ class Session(QObject):
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
         self.lines: FeatureLines | None = None
-        self.shown: tuple[int, ...] = ()
+        self.shown = np.empty(0, np.int64)
         self.first_ranking, self.refreshing = "", False
         self._files: Files = ()
         self.reader.ready.connect(self._arrived)
@@ -160,12 +164,13 @@ class Session(QObject):
         self.listening.leave()
         self.media.forget()
         self.overview = self.ranking = self.lines = None
-        self.shown = ()
+        self.shown = np.empty(0, np.int64)
         self._files = ()
         self.study_closed.emit()
 
     def close(self) -> None:
         """End every thread and process, without waiting for long work; the session is of no use afterwards."""
+        self.closing.emit()
         if self._saving.isActive():
             self._saving.stop()
             self._save_preferences()

@@ -25,6 +25,7 @@ from backend.errors import ArdError
 from backend.export import wording
 from backend.store.clips import Clip, ClipTable
 from backend.store.columns import FeatureColumns
+from backend.store.concepts import ConceptsFile
 from backend.store.features import description, feature_columns
 from backend.store.retrieval import RetrievalFile
 from backend.study.folder import Study
@@ -71,6 +72,11 @@ class OpenRanking:
         self._prepared = False
         namer = "" if self._concepts is None else self._concepts.namer
         self.titles = {"name": f"name {wording.CONSENSUS_MARK}"} if namer == "consensus" else {}
+
+    @property
+    def concepts(self) -> ConceptsFile | None:
+        """What is known of the described features; None where nothing was described."""
+        return self._concepts
 
     def lines(self, feature: int, draw: int = 0) -> FeatureLines:
         """The page of one feature; `draw` is the seed of its random clips."""

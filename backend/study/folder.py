@@ -92,6 +92,14 @@ class Study:
         """The valid concepts file of `sae_id`; None where its features are not described."""
         return self._named(sae_id, "concepts")
 
+    def map(self, sae_id: str) -> Path | None:
+        """The valid map of `sae_id`; None where there is none, or the SAE has other weights by now."""
+        path, config = self._named(sae_id, "map"), self.sae(sae_id) / "config.json"
+        if path is None or not config.is_file() or not path.with_suffix(".json").is_file():
+            return None
+        mapped = read_json(path.with_suffix(".json")).get("inputs", {}).get("weights", "")
+        return path if mapped and mapped == read_json(config).get("weights_hash") else None
+
     def _named(self, sae_id: str, key: str) -> Path | None:
         current = self.features(sae_id) / "current.json"
         name = read_json(current).get(key) if current.exists() else None

@@ -6,9 +6,11 @@ import gc
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gui.waiting import until
+from gui.watchdog import STALLS, Faults
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 
@@ -43,18 +45,36 @@ def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(autouse=True)
+def faults() -> Iterator[Faults]:
+    """Fail a test in which a slot raised or Qt warned, unless the test takes it: ``faults.take("ZeroDivision")``."""
+    found = Faults()
+    with found.collected():
+        yield found
+    assert not found.exceptions, f"raised in slots: {found.exceptions}"
+    assert not found.warnings, f"Qt warned: {found.warnings}"
+
+
+@pytest.fixture(autouse=True)
 def nothing_left(application: QApplication) -> Iterator[None]:
-    """Fail a test that leaves a window or a thread behind."""
-    threads = set(threading.enumerate())
+    """Fail a test that leaves a window, a hidden top-level widget or a thread behind."""
+    _swept(application)
+    threads, widgets = set(threading.enumerate()), set(map(id, application.topLevelWidgets()))
     yield
-    application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    gc.collect()
-    shown = [one for one in application.topLevelWidgets() if one.isVisible()]
-    assert not shown, f"left open: {shown}"
+    _swept(application)
     left = {one for one in threading.enumerate() if one.is_alive()} - threads
     for one in left:
         one.join(5)
     assert not [one.name for one in left if one.is_alive()]
+    kept = [one for one in application.topLevelWidgets() if id(one) not in widgets]
+    assert not kept, f"left behind: {kept}"
+
+
+def _swept(application: QApplication) -> None:
+    """Everything that was to be deleted is."""
+    for _ in range(3):
+        gc.collect()
+        application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        application.processEvents()
 
 
 @pytest.fixture
@@ -75,4 +95,23 @@ def make_window(application: QCoreApplication) -> Iterator[Callable[..., MainWin
     yield make
     for window in made:
         window.close()
+        window.session.ended(5)
         window.deleteLater()
+    made.clear()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Which test a stall belongs to."""
+    STALLS.test, STALLS.found, STALLS.runs = item.nodeid.rpartition("/")[2], [], 0
+    yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Send what was counted along with the test's report, which xdist's workers hand to the controller."""
+    outcome: Any = yield
+    if call.when == "teardown":
+        properties = outcome.get_result().user_properties
+        properties += [("gui stall", [test, seconds]) for test, seconds in STALLS.found]
+        properties += [("gui loops", STALLS.runs)]

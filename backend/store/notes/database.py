@@ -66,9 +66,10 @@ class Database:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if not self._check_kind(connection):
-                for statement in creation():
-                    connection.execute(statement)
+            ours = self._check_kind(connection)
+            for statement in creation():
+                connection.execute(statement)
+            if not ours:
                 connection.execute(f"PRAGMA application_id = {APPLICATION}")
                 connection.execute(f"PRAGMA user_version = {VERSION}")
             connection.execute("COMMIT")

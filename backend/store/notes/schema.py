@@ -25,6 +25,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     "list_fields": ("list", "field"),
     "list_entries": ("list", "sae", "feature", "field"),
     "queries": ("name",),
+    "rating_studies": ("study",),
+    "ratings": ("study", "item", "rater", "field"),
 }
 """Key columns of each table; behind them come `STAMP`."""
 STAMP = ("value", "author", "time", "uuid", "version")
@@ -37,8 +39,25 @@ EMPTY: dict[str, dict[str, Any]] = {
     "clip_fields": {"thumb": 0, "rating": None, "comment": ""},
     "list_fields": {"name": "", "description": "", "deleted": False},
     "list_entries": {"place": None, "note": ""},
+    "ratings": {
+        "plays": (),
+        "heard": (),
+        "label": None,
+        "label_seconds": 0.0,
+        "silent": False,
+        "rating": None,
+        "comment": "",
+        "replays": (),
+        "rating_seconds": 0.0,
+        "closed": False,
+    },
 }
 """Fields of each table and what they are where there is no row. An entry without a place is not in its list."""
+PLAIN = ("queries", "rating_studies")
+"""Tables whose value is any JSON; null where it was deleted."""
+LOWEST_RATING, HIGHEST_RATING = 0, 5
+"""Of a name in a blind rating study (A-45)."""
+LONGEST_RATER = 200
 
 Key = tuple[Any, ...]
 LARGEST_FEATURE = 2**31 - 1
@@ -49,14 +68,16 @@ KEY = re.compile(r"[\w.:-]{1,200}", re.ASCII)
 
 
 def creation() -> list[str]:
-    """SQL that makes the tables of this version."""
+    """SQL that makes the tables that are not there yet."""
     made = []
     for name, key in TABLES.items():
         columns = [f"{column} {'INTEGER' if column == 'feature' else 'TEXT'} NOT NULL" for column in (*key, *STAMP)]
-        made.append(f"CREATE TABLE {name} ({', '.join(columns)}, PRIMARY KEY ({', '.join(key)})) WITHOUT ROWID")
+        made.append(
+            f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(columns)}, PRIMARY KEY ({', '.join(key)})) WITHOUT ROWID"
+        )
     columns = [f"{column} {'INTEGER' if column == 'feature' else 'TEXT'} NOT NULL" for column in HISTORY]
-    made.append(f"CREATE TABLE name_history ({', '.join(columns)}, PRIMARY KEY (uuid))")
-    made.append("CREATE INDEX name_history_of ON name_history (sae, feature)")
+    made.append(f"CREATE TABLE IF NOT EXISTS name_history ({', '.join(columns)}, PRIMARY KEY (uuid))")
+    made.append("CREATE INDEX IF NOT EXISTS name_history_of ON name_history (sae, feature)")
     return made
 
 
@@ -64,7 +85,7 @@ def empty(table: str, key: Key) -> Any:
     """What a row that is not there means."""
     if table == "feature_tags":
         return False
-    return None if table == "queries" else EMPTY[table][key[-1]]
+    return None if table in PLAIN else EMPTY[table][key[-1]]
 
 
 def checked_row(table: str, key: Key, value: Any) -> tuple[Key, Any]:
@@ -84,13 +105,15 @@ def _checked_key(column: str, part: Any) -> Any:
         return int(part)
     if not isinstance(part, str):
         raise ValueError(f"{part!r} is no {column}")
-    if column in ("sae", "clip", "list") and not KEY.fullmatch(part):
+    if column in ("sae", "clip", "list", "study", "item") and not KEY.fullmatch(part):
         raise ValueError(f"{part!r} is no key of a {column}")
     if column == "tag":
         part = tidy_tag(part)
     part = tidy_line(part)
-    if column in ("tag", "name") and not part:
-        raise ValueError(f"a {'tag' if column == 'tag' else 'query'} needs a name")
+    if column in ("tag", "name", "rater") and not part:
+        raise ValueError(f"a {'query' if column == 'name' else column} needs a name")
+    if column == "rater" and len(part) > LONGEST_RATER:
+        raise ValueError(f"a rater's name has at most {LONGEST_RATER} characters")
     return part
 
 
@@ -98,8 +121,10 @@ def checked_value(table: str, key: Key, value: Any) -> Any:
     """`value` as it is kept; ValueError if it cannot be."""
     if table == "feature_tags":
         return _one_of(value, (True, False), "is neither true nor false")
-    if table == "queries":
+    if table in PLAIN:
         return _json(value)
+    if table == "ratings":
+        return _rating_value(key[-1], value)
     field = key[-1]
     match field:
         case "star" | "deleted":
@@ -115,6 +140,41 @@ def checked_value(table: str, key: Key, value: Any) -> Any:
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is no text")
     return tidy_line(value) if field == "name" else tidy_text(value)
+
+
+def _rating_value(field: str, value: Any) -> Any:
+    match field:
+        case "closed" | "silent":
+            return _one_of(value, (True, False), "is neither true nor false")
+        case "rating":
+            allowed = (None, *range(LOWEST_RATING, HIGHEST_RATING + 1))
+            return _one_of(value, allowed, f"is no rating: it is {LOWEST_RATING} to {HIGHEST_RATING}, or none")
+        case "plays" | "replays":
+            return _numbers(value, int)
+        case "heard":
+            return _numbers(value, float)
+        case "label_seconds" | "rating_seconds":
+            return _numbers([value], float)[0]
+    if field == "label" and value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")
+    text = tidy_line(value)
+    if field == "label" and not text:
+        raise ValueError("a label needs a word")
+    return text
+
+
+def _numbers(value: Any, kind: type[int] | type[float]) -> list[Any]:
+    """A list of counts or of seconds, none below 0."""
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{value!r} is no list")
+    what = "count" if kind is int else "number of seconds"
+    for one in value:
+        known = isinstance(one, int if kind is int else (int, float)) and not isinstance(one, bool)
+        if not known or not 0 <= one < math.inf:
+            raise ValueError(f"{one!r} is no {what}")
+    return [kind(one) for one in value]
 
 
 def _one_of(value: Any, allowed: tuple[Any, ...], reason: str) -> Any:
@@ -142,7 +202,7 @@ def _json(value: Any) -> Any:
         return [_json(one) for one in value]
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
-    raise ValueError(f"{value!r} cannot be kept in a query")
+    raise ValueError(f"{value!r} cannot be kept")
 
 
 def tidy_text(text: str) -> str:
