@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTab
 
 from ard_gui.services.sound_test import FoundFeature
 from ard_gui.theme import colours
-from ard_gui.views.features_table import shown
+from backend.export.wording import number
 
 NAME = 1
 MEANING = {
@@ -133,7 +133,7 @@ class FoundFeatures(QTableWidget):
                 self.setItem(row, NAME, QTableWidgetItem())
                 self._set_name(row)
                 for column in range(NAME + 1, self.columnCount()):
-                    self._put(row, column, shown(figures[self.horizontalHeaderItem(column).text()]), right=True)
+                    self._put(row, column, number(figures[self.horizontalHeaderItem(column).text()]), right=True)
             self._mark(marked if any(one.feature in marked for one in rows) else {rows[0].feature} if rows else set())
         self._marks_changed()
 

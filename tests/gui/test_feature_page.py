@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gui.waiting import until
+from gui.watchdog import Faults
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QScrollArea
@@ -196,7 +197,10 @@ def test_stars_and_thumbs_on_the_card_are_saved_for_its_clip(window: MainWindow,
     assert card.stars.rating is None
 
 
-def test_features_of_the_clip_are_listed_and_one_can_be_gone_to(window: MainWindow, feature: int) -> None:
+def test_features_of_the_clip_are_listed_and_one_can_be_gone_to(
+    window: MainWindow, feature: int, faults: Faults
+) -> None:
+    faults.take("grabbing the keyboard")  # which the offscreen platform cannot
     press(window, Qt.Key.Key_F)
 
     def menu() -> ClipFeaturesMenu | None:
