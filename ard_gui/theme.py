@@ -134,7 +134,8 @@ def _sheet(name: str, palette: dict[str, str]) -> str:
     focused = ", ".join(f"{kind}:focus" for kind in framed)
     boxes = "QCheckBox::indicator, QRadioButton::indicator, QGroupBox::indicator"
     return (
-        f"{', '.join(framed)} {{ border: 1px solid {frame}; }} {focused} {{ border: 2px solid {focus}; outline: none; }}"
+        f"{', '.join(framed)} {{ border: 1px solid {frame}; }}"
+        f"{focused} {{ border: 2px solid {focus}; outline: none; }}"
         f"QPushButton, QLineEdit {{ padding: 4px; }} QPushButton:focus, QLineEdit:focus {{ padding: 3px; }}"
         f"QPushButton:disabled {{ border-color: {faint}; }} QPushButton:checked {{ border: 3px solid {frame}; }}"
         f"QComboBox, QAbstractSpinBox {{ padding: 2px 4px; }}"
@@ -142,7 +143,8 @@ def _sheet(name: str, palette: dict[str, str]) -> str:
         f"{boxes} {{ width: 0.9em; height: 0.9em; border: 1px solid {frame}; }}"
         f"QCheckBox::indicator:checked, QRadioButton::indicator:checked {{ background: {focus}; }}"
         f"QCheckBox:focus, QRadioButton:focus, QToolButton:focus, QSlider:focus {{ border: 2px solid {focus}; }}"
-        f"QMenu, QToolTip, QGroupBox {{ border: 1px solid {frame}; }} QGroupBox {{ margin-top: 1em; padding-top: 0.4em; }}"
+        f"QMenu, QToolTip, QGroupBox {{ border: 1px solid {frame}; }}"
+        f"QGroupBox {{ margin-top: 1em; padding-top: 0.4em; }}"
         f"QGroupBox::title {{ subcontrol-origin: margin; left: 8px; }}"
     )
 
