@@ -18,6 +18,8 @@ class Colours:
     ----------
     trace : str
         A feature's activation over a spectrogram.
+    traces : tuple of str
+        Of several features over one spectrogram; `trace` first.
     playhead, region : str
     star, good, bad, warning, muted : str
         Stars; thumbs up and down; banners; secondary text.
@@ -40,6 +42,7 @@ class Colours:
     line: str
     plot: str
     spectrogram: str = "magma"
+    traces: tuple[str, ...] = ("#35e0c0", "#ffb000", "#5ab4ff", "#ff7fd0", "#a4d610", "#c9a0ff")
 
 
 PALETTES: dict[str, dict[str, str]] = {

@@ -16,6 +16,9 @@ from PySide6.QtWidgets import QApplication
 from shiboken6 import isValid
 
 from ard_gui.main_window import MainWindow
+from ard_gui.services.playback.outputs import silent_output
+from ard_gui.services.playback.player import Player
+from ard_gui.session import Session
 from ard_gui.theme import apply_theme
 from backend.study.folder import Study
 from builders.tiny_study import finished_study
@@ -76,11 +79,12 @@ def nothing_left(application: QApplication) -> Iterator[None]:
 
 @pytest.fixture
 def make_window(application: QCoreApplication) -> Iterator[Callable[..., MainWindow]]:
-    """Makes real windows, shows them, and closes them at the end of the test."""
+    """Makes real windows, shows them, and closes them at the end of the test; none opens a sound card by itself."""
     made: list[MainWindow] = []
 
-    def make(study: Study | None = None, feature: int = -1) -> MainWindow:
-        window = MainWindow()
+    def make(study: Study | None = None, feature: int = -1, player: Player | None = None) -> MainWindow:
+        silent = player or Player(lambda _label, engine: silent_output("tests are silent", engine))
+        window = MainWindow(Session(player=silent))
         made.append(window)
         window.show()
         if study is not None:
