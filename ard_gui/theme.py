@@ -132,13 +132,23 @@ def _sheet(name: str, palette: dict[str, str]) -> str:
     """What Fusion draws too faintly: where the keyboard is, in high contrast."""
     if name != "high contrast":
         return ""
-    focus, frame = palette["Highlight"], palette["WindowText"]
+    focus, frame, faint = palette["Highlight"], palette["WindowText"], palette["PlaceholderText"]
+    framed = ("QPushButton", "QLineEdit", "QPlainTextEdit", "QAbstractItemView", "QComboBox", "QAbstractSpinBox")
+    focused = ", ".join(f"{kind}:focus" for kind in framed)
+    boxes = "QCheckBox::indicator, QRadioButton::indicator, QGroupBox::indicator"
     return (
-        f"*:focus {{ outline: 2px solid {focus}; }}"
-        f"QPushButton, QLineEdit, QPlainTextEdit {{ border: 1px solid {frame}; padding: 4px; }}"
-        f"QPushButton:focus, QLineEdit:focus, QPlainTextEdit:focus {{ border: 2px solid {focus}; padding: 3px; }}"
-        f"QPushButton:disabled {{ border-color: {palette['PlaceholderText']}; }}"
-        f"QMenu {{ border: 1px solid {frame}; }}"
+        f"{', '.join(framed)} {{ border: 1px solid {frame}; }}"
+        f"{focused} {{ border: 2px solid {focus}; outline: none; }}"
+        f"QPushButton, QLineEdit {{ padding: 4px; }} QPushButton:focus, QLineEdit:focus {{ padding: 3px; }}"
+        f"QPushButton:disabled {{ border-color: {faint}; }} QPushButton:checked {{ border: 3px solid {frame}; }}"
+        f"QComboBox, QAbstractSpinBox {{ padding: 2px 4px; }}"
+        f"QComboBox QLineEdit, QAbstractSpinBox QLineEdit {{ border: none; padding: 0; }}"
+        f"{boxes} {{ width: 0.9em; height: 0.9em; border: 1px solid {frame}; }}"
+        f"QCheckBox::indicator:checked, QRadioButton::indicator:checked {{ background: {focus}; }}"
+        f"QCheckBox:focus, QRadioButton:focus, QToolButton:focus, QSlider:focus {{ border: 2px solid {focus}; }}"
+        f"QMenu, QToolTip, QGroupBox {{ border: 1px solid {frame}; }}"
+        f"QGroupBox {{ margin-top: 1em; padding-top: 0.4em; }}"
+        f"QGroupBox::title {{ subcontrol-origin: margin; left: 8px; }}"
     )
 
 

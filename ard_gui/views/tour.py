@@ -120,10 +120,7 @@ class Tour(QWidget):
     def _show(self, number: int) -> None:
         self.step, step = number, STEPS[number]
         self.title.setText(step.title)
-        keys = {
-            id_: self._actions.shortcut_text(id_) or self._actions.entries[id_].text for id_ in self._actions.entries
-        }
-        self.text.setText(_filled(step.text, keys.get))
+        self.text.setText(_filled(step.text, self._actions.shortcut_text))
         self.count.setText(f"{number + 1} of {len(STEPS)}")
         self.back.setEnabled(number > 0)
         self.next.setText("&Done" if number + 1 == len(STEPS) else "&Next")

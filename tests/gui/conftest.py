@@ -113,5 +113,5 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     outcome: Any = yield
     if call.when == "teardown":
         properties = outcome.get_result().user_properties
-        properties += [("gui stall", [test, seconds]) for test, seconds in STALLS.found]
+        properties += [("gui stall", list(found)) for found in STALLS.found]
         properties += [("gui loops", STALLS.runs)]
