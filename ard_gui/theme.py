@@ -122,6 +122,10 @@ def _sheet(name: str, palette: dict[str, str]) -> str:
         f"QPushButton:focus, QLineEdit:focus, QPlainTextEdit:focus {{ border: 2px solid {focus}; padding: 3px; }}"
         f"QPushButton:disabled {{ border-color: {palette['PlaceholderText']}; }}"
         f"QMenu {{ border: 1px solid {frame}; }}"
+        f"QRadioButton::indicator, QCheckBox::indicator {{ width: 12px; height: 12px; border: 1px solid {frame}; }}"
+        f"QRadioButton::indicator {{ border-radius: 7px; }}"
+        f"QRadioButton::indicator:checked, QCheckBox::indicator:checked {{ background: {focus}; }}"
+        f"QProgressBar {{ border: 1px solid {frame}; }} QProgressBar::chunk {{ background: {focus}; }}"
     )
 
 
