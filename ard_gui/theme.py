@@ -149,6 +149,8 @@ def _sheet(name: str, palette: dict[str, str]) -> str:
         f"QMenu, QToolTip, QGroupBox {{ border: 1px solid {frame}; }}"
         f"QGroupBox {{ margin-top: 1em; padding-top: 0.4em; }}"
         f"QGroupBox::title {{ subcontrol-origin: margin; left: 8px; }}"
+        f"QRadioButton::indicator {{ border-radius: 0.45em; }}"
+        f"QProgressBar {{ border: 1px solid {frame}; }} QProgressBar::chunk {{ background: {focus}; }}"
     )
 
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ard_gui.services.clip_media import ClipMedia, Media
+from ard_gui.services.even_listening import EvenListening
 from ard_gui.services.own_notes import OwnNotes
-from ard_gui.services.playback.outputs import SILENT
 from ard_gui.services.playback.player import Player
 from ard_gui.services.playback.sound import Sound
 from ard_gui.services.rating_reading import ClipTrace, RatingMaterial, rating_material
@@ -64,7 +64,9 @@ class RatingRun(QObject):
     order, done : int
         Number of the present item, from 1; closed items of this rater.
     rating : ItemRating
-        What this rater wrote about the present item.
+        What this rater wrote about the present item, as it is on the disk.
+    asked : int or None
+        The rating as it was asked for last; a moment later it is on the disk.
     listening : Listening
     playing : int
         The clip that plays or was played last; −1 for none.
@@ -89,6 +91,7 @@ class RatingRun(QObject):
         self.rating = ItemRating(0, rater)
         self.listening = Listening(0, plan.listen_seconds)
         self.comment, self.undo = "", UndoStack()
+        self.asked: int | None = None
         self._services, self._study = services, study
         self._item: RatingItem | None = None
         self._material = RatingMaterial({}, {})
@@ -98,7 +101,7 @@ class RatingRun(QObject):
         self._opened_at = self._looked_at = self._heard_at = 0.0
         self._seconds = 0.0
         """Of the present stage of the present item, in earlier sittings."""
-        self._usual = _listening_settings(services.player)
+        self._even = EvenListening(services.player)
         self._tick = QTimer(self)
         self._tick.setInterval(LOOK_MS)
         self._tick.timeout.connect(self._look)
@@ -122,8 +125,7 @@ class RatingRun(QObject):
     def start(self) -> None:
         """Find the clips, then open the first item that is not closed."""
         study, plan = self._study, self.plan
-        self._services.player.stop()
-        _set_listening(self._services.player, PLAIN)
+        self._even.begin()
         self._services.reader.ask("rating", lambda: rating_material(study, plan))
 
     def leave(self) -> None:
@@ -131,12 +133,11 @@ class RatingRun(QObject):
         self._services.player.stop()
         self._tick.stop()
         self._services.media.want(OWNER, ())
-        if self.stage == "listen" and any(self.listening.plays):
-            listened = self._listened()
-            self._write(lambda book, item: book.keep_listening(self.plan.key, item, self.rater, listened))
-        elif self.stage == "rate":
-            self._put(self.rating.rating)
-        _set_listening(self._services.player, self._usual)
+        if self.stage == "listen" and any(self.listening.plays) and not self._busy:
+            self._keep_listening()
+        elif self.stage == "rate" and not self._busy:
+            self._put(self.asked)
+        self._even.end()
         self.stage = "left"
 
     def media(self, clip: int) -> Media | None:
@@ -198,7 +199,7 @@ class RatingRun(QObject):
 
     def rate(self, rating: int | None) -> None:
         """Rate the name 0 to 5, or take the rating back with None; it can be undone until the next item."""
-        before = self.rating.rating
+        before = self.asked
         if self.stage != "rate" or rating == before or self._busy:
             return
         said = "no rating" if rating is None else f"rating {rating}"
@@ -207,9 +208,9 @@ class RatingRun(QObject):
 
     def go_on(self) -> None:
         """Close the item, which stands from now on, and open the next one."""
-        if self.stage != "rate" or self.rating.rating is None:
+        if self.stage != "rate" or self.asked is None:
             return
-        rating, comment, listened = self.rating.rating, self.comment, self._listened()
+        rating, comment, listened = self.asked, self.comment, self._listened()
 
         def close(book: RatingBook, item: int) -> ItemRating:
             book.set_rating(self.plan.key, item, self.rater, rating, comment, listened)
@@ -218,14 +219,30 @@ class RatingRun(QObject):
         self._write(close, lambda _: self._open_next())
 
     def _put(self, rating: int | None) -> None:
-        comment, listened = self.comment, self._listened()
+        """Keep a rating; several may be on their way, in their order."""
+        comment, listened, item = self.comment, self._listened(), self.order
+        self.asked = rating
 
         def kept(found: ItemRating) -> None:
             self._take(found)
             self.rated.emit()
 
-        self._write(
-            lambda book, item: book.set_rating(self.plan.key, item, self.rater, rating, comment, listened), kept
+        def refused(failure: Failure) -> None:
+            self.asked = self.rating.rating
+            self.rated.emit()
+            self.failed.emit(failure.text)
+
+        self._services.notes.perform(
+            lambda notes: RatingBook(notes).set_rating(self.plan.key, item, self.rater, rating, comment, listened),
+            kept, refused,
+        )  # fmt: skip
+
+    def _keep_listening(self) -> None:
+        """So that what was heard need not be heard again, whatever happens."""
+        listened, item = self._listened(), self.order
+        self._services.notes.perform(
+            lambda notes: RatingBook(notes).keep_listening(self.plan.key, item, self.rater, listened),
+            failed=self._refused,
         )
 
     def _write(self, writing: Callable[[RatingBook, int], Any], done: Callable[[Any], object] = lambda _: None) -> None:
@@ -281,7 +298,7 @@ class RatingRun(QObject):
         self.stage = "listen" if now.label is None else "rate"
         self._opened_at = time.monotonic()
         self._seconds = now.label_seconds if self.stage == "listen" else now.rating_seconds
-        self.comment = now.comment
+        self.comment, self.asked = now.comment, now.rating
         self._want(item)
         self.item_opened.emit()
         for clip in range(len(item.clips)):
@@ -325,9 +342,12 @@ class RatingRun(QObject):
         position = player.position()
         moved, passed = position - self._heard_at, now - self._looked_at
         if 0 < moved <= passed + JUMP_SECONDS:
-            if self.stage == "listen":
+            if self.stage == "listen" and not self._busy:
+                before = self.listening.is_heard(self.playing)
                 self.listening.sounded(self.playing, moved)
-            self._silent = self._silent or _nothing_heard(player)
+                if not before and self.listening.is_heard(self.playing):
+                    self._keep_listening()
+            self._silent = self._silent or self._even.nothing_heard
         self._heard_at, self._looked_at = position, now
         if not player.playing:
             self._tick.stop()
@@ -361,34 +381,3 @@ class RatingRun(QObject):
     def _unread(self, kind: str, message: str) -> None:
         if kind == "rating":
             self.failed.emit(message)
-
-
-def _nothing_heard(player: Player) -> bool:
-    return bool(player.message) or player.device == SILENT or player.muted or player.volume == 0
-
-
-@dataclass(frozen=True)
-class _Settings:
-    """How a player plays."""
-
-    loop: bool
-    active_only: bool
-    muted: bool
-    match_loudness: bool
-    speed: float
-
-
-PLAIN = _Settings(loop=False, active_only=False, muted=False, match_loudness=True, speed=1.0)
-"""How every rater hears every clip: whole, once, at its own speed, all equally loud."""
-
-
-def _listening_settings(player: Player) -> _Settings:
-    return _Settings(player.loop, player.active_only, player.muted, player.match_loudness, player.speed)
-
-
-def _set_listening(player: Player, settings: _Settings) -> None:
-    player.set_loop(settings.loop)
-    player.set_active_only(settings.active_only)
-    player.set_mute(settings.muted)
-    player.set_match_loudness(settings.match_loudness)
-    player.set_speed(settings.speed)

@@ -140,7 +140,7 @@ class RatingWindow(QWidget):
         run.item_opened.connect(self._item_opened)
         run.clip_changed.connect(self._clip_changed)
         run.revealed.connect(self._revealed)
-        run.rated.connect(lambda: self.rating.show_rating(run.rating.rating))
+        run.rated.connect(lambda: self.rating.show_rating(run.asked))
         run.over.connect(self._over)
         run.failed.connect(self._failed)
         self._session.player.banner.connect(self._show_banner)
@@ -161,6 +161,8 @@ class RatingWindow(QWidget):
             card.play_asked.connect(self.run.play)
             card.toggle_asked.connect(self.run.toggle)
             self._grid.addWidget(card, clip // COLUMNS, clip % COLUMNS)
+            # a layout shows what it is given a moment later, and what is not shown cannot have the keyboard
+            card.show()
         self.pages.setCurrentIndex(1)
         self.label.begin()
         if self.run.stage == "rate":
@@ -211,7 +213,7 @@ class RatingWindow(QWidget):
         self.rating.name.setFocus()
 
     def _next(self) -> None:
-        if self.run.rating.rating is not None:
+        if self.run.asked is not None:
             self.run.go_on()
         else:
             self.rating.name.setFocus()

@@ -184,7 +184,7 @@ def test_label_is_taken_only_when_every_clip_was_heard(window: MainWindow, study
         press(shown, KEY(KEY.Key_1 + clip), Qt.KeyboardModifier.ControlModifier)
         until(lambda clip=clip: shown.run.listening.is_heard(clip))
     assert shown.label.go_on.isEnabled()
-    assert on_disk(study, drawn) == {}
+    assert on_disk(study, drawn)[1].label is None
     QTest.mouseClick(shown.label.go_on, Qt.MouseButton.LeftButton)
     until(lambda: shown.run.stage == "rate")
     assert on_disk(study, drawn)[1].label == "a hum"
@@ -282,6 +282,30 @@ def test_rating_can_be_changed_and_taken_back_until_the_next_item_is_opened(
     press(shown, KEY.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert on_disk(study, drawn)[1].rating == 2
     assert window.session.undo.undo_label == ""
+
+
+def test_enter_right_after_the_digit_goes_on_with_that_rating(
+    window: MainWindow, study: Study, drawn: RatingPlan
+) -> None:
+    shown = begin(window)
+    hear_all(shown)
+    type_label(shown, "a hum")
+    for key in (KEY.Key_1, KEY.Key_4, KEY.Key_Return, KEY.Key_Return, KEY.Key_Return):
+        press(shown, key)
+    until(lambda: shown.run.order == 2)
+    assert shown.run.stage == "listen"
+    found = on_disk(study, drawn)
+    assert (list(found), found[1].rating, found[1].closed) == ([1], 4, True)
+
+
+def test_what_was_heard_is_kept_at_once_though_nobody_pauses(
+    window: MainWindow, study: Study, drawn: RatingPlan
+) -> None:
+    shown = begin(window)
+    press(shown, KEY.Key_2)
+    until(lambda: shown.run.listening.is_heard(1))
+    until(lambda: bool(on_disk(study, drawn)))
+    assert on_disk(study, drawn)[1].plays == (0, 1, 0, 0)
 
 
 def test_rater_goes_on_after_a_restart_where_they_left(make_window: Make, study: Study, drawn: RatingPlan) -> None:
