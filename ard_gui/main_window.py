@@ -144,6 +144,7 @@ class MainWindow(QMainWindow):
         session.study_opened.connect(self._study_opened)
         session.study_refreshed.connect(self._show_counts)
         session.ranking_opened.connect(self._show_middle)
+        session.opening_failed.connect(self._opening_failed)
         session.study_closed.connect(self._show_start)
         session.preferences.changed.connect(self._preference_changed)
         session.undo.changed.connect(self._label_undo)
@@ -188,6 +189,11 @@ class MainWindow(QMainWindow):
         if found is not None:
             empty = self.session.ranking is not None and not self.session.features
             self._middle.setCurrentWidget(self.page if found.rankings and not empty else self.unfinished)
+
+    def _opening_failed(self, text: str) -> None:
+        if self.session.overview is not None and self.session.ranking is None:
+            self.unfinished.show_problem(text)
+            self._middle.setCurrentWidget(self.unfinished)
 
     def _show_start(self) -> None:
         self._middle.setCurrentWidget(self.start)

@@ -211,6 +211,7 @@ class Session(QObject):
             self._study_read(*result)
         elif kind == "ranking":
             self._files, self.ranking = result
+            self._warn_of_unread(self.ranking)
             self.reader.in_spare_time(self.ranking.read_ahead)
             self.listening.leave()
             self.selection.clear()
@@ -266,6 +267,7 @@ class Session(QObject):
             self.listening.leave()
             self.media.forget()
         self._files, self.ranking, self.refreshing = files, ranking, True
+        self._warn_of_unread(ranking)
         try:
             self.notes.show(ranking.name)
             self.sound_test.use_ranking(ranking.name)
@@ -277,6 +279,10 @@ class Session(QObject):
             self._read_feature(kept.feature)
         else:
             self.selection.clear()
+
+    def _warn_of_unread(self, ranking: OpenRanking) -> None:
+        for problem in ranking.problems:
+            self.notices.warning(problem)
 
     def _vanished(self) -> None:
         if self.overview is not None:
