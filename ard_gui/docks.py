@@ -34,6 +34,8 @@ class Dock:
         Makes its view; called when the panel is shown for the first time.
     shown : bool
         Whether it is shown at first.
+    size : int
+        Width, or height at the bottom, at first; pixels at a usual text size.
     keys : str
         Shortcut that shows or hides it.
     """
@@ -44,10 +46,11 @@ class Dock:
     make: Callable[[Session, Actions], QWidget]
     shown: bool = False
     keys: str = ""
+    size: int = 420
 
 
 DOCKS: tuple[Dock, ...] = (
-    Dock("concepts", "Concepts", Area.LeftDockWidgetArea, ConceptsView, shown=True, keys="Ctrl+Alt+1"),
+    Dock("concepts", "Concepts", Area.LeftDockWidgetArea, ConceptsView, shown=True, keys="Ctrl+Alt+1", size=470),
     Dock("lists", "Lists", Area.RightDockWidgetArea, ListsView, keys="Ctrl+Alt+3"),
     Dock("map", "Map", Area.RightDockWidgetArea, MapView, keys="Ctrl+Alt+4"),
     Dock("test_sound", "Test a sound", Area.RightDockWidgetArea, SoundTestView, keys="Ctrl+Alt+5"),

@@ -86,7 +86,7 @@ class ClipCard(QWidget):
             judged.addWidget(judging)
         judged.addStretch(1)
         rows = QVBoxLayout(self.info)
-        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setContentsMargins(4, 2, 0, 2)
         rows.setSpacing(1)
         rows.addLayout(top)
         for widget in (self.name, self.labels, self.neighbour, self.caption, self.figures):
