@@ -39,7 +39,7 @@ class ScoreHistogram(QWidget):
         """Where the bars stand."""
         metrics = QFontMetrics(small_font(self.font()))
         left = metrics.horizontalAdvance(str(self._marks()[-1])) + 8
-        above, below = metrics.height() + 2, metrics.height() + 5
+        above, below = metrics.height() * 3 // 2 + 2, metrics.height() + 5
         right = metrics.horizontalAdvance("0.00") // 2 + 4
         return QRect(left, above, max(1, self.width() - left - right), max(1, self.height() - above - below))
 

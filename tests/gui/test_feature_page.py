@@ -200,7 +200,6 @@ def test_stars_and_thumbs_on_the_card_are_saved_for_its_clip(window: MainWindow,
 def test_features_of_the_clip_are_listed_and_one_can_be_gone_to(
     window: MainWindow, feature: int, faults: Faults
 ) -> None:
-    faults.take("grabbing the keyboard")  # which the offscreen platform cannot
     press(window, Qt.Key.Key_F)
 
     def menu() -> ClipFeaturesMenu | None:
@@ -222,6 +221,7 @@ def test_features_of_the_clip_are_listed_and_one_can_be_gone_to(
     other.trigger()
     opened.close()
     until(lambda: window.page.feature == wanted)
+    faults.take("grabbing the keyboard")  # which the offscreen platform cannot
 
 
 def test_missing_sounds_say_where_they_were_looked_for(make_window: Make, study: Study, feature: int) -> None:
