@@ -47,5 +47,5 @@ class Dock:
 DOCKS: tuple[Dock, ...] = (
     Dock("concepts", "Concepts", Area.LeftDockWidgetArea, ConceptsView, shown=True, keys="Ctrl+Alt+1"),
     Dock("lists", "Lists", Area.RightDockWidgetArea, ListsView, keys="Ctrl+Alt+3"),
-    Dock("rating", "Rating", Area.BottomDockWidgetArea, RatingView, keys="Ctrl+Alt+8"),
+    Dock("rating", "Rating", Area.BottomDockWidgetArea, RatingView, keys="Ctrl+Alt+6"),
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ard_gui.state.listening import Listening
+from ard_gui.state.heard_clips import HeardClips
 
 
 def test_clip_is_heard_after_the_wanted_seconds_or_at_its_end() -> None:
-    heard = Listening(2, 10.0)
+    heard = HeardClips(2, 10.0)
     heard.lengths = [30.0, 4.0]
     for clip in (0, 1):
         heard.began(clip)
@@ -21,7 +21,7 @@ def test_clip_is_heard_after_the_wanted_seconds_or_at_its_end() -> None:
 
 @pytest.mark.parametrize("length", [0.01, 0.2, 10.0])
 def test_clip_that_was_started_and_not_played_is_not_heard(length: float) -> None:
-    heard = Listening(1, 10.0)
+    heard = HeardClips(1, 10.0)
     heard.lengths = [length]
     heard.began(0)
     assert heard.missing == [0]
@@ -30,14 +30,14 @@ def test_clip_that_was_started_and_not_played_is_not_heard(length: float) -> Non
 
 
 def test_clip_that_was_never_started_is_not_heard_though_no_seconds_are_wanted() -> None:
-    heard = Listening(1, 0.0)
+    heard = HeardClips(1, 0.0)
     assert heard.missing == [0]
     heard.began(0)
     assert heard.complete
 
 
 def test_unplayable_clips_are_left_out_but_not_all_of_them() -> None:
-    heard = Listening(2, 1.0)
+    heard = HeardClips(2, 1.0)
     heard.unplayable = {0}
     heard.began(1)
     heard.sounded(1, 1.0)
@@ -47,5 +47,5 @@ def test_unplayable_clips_are_left_out_but_not_all_of_them() -> None:
 
 
 def test_listening_goes_on_from_an_earlier_sitting_if_the_clips_are_as_many() -> None:
-    assert Listening(2, 1.0, (1, 0), (1.0, 0.0)).missing == [1]
-    assert Listening(3, 1.0, (1, 0), (1.0, 0.0)).missing == [0, 1, 2]
+    assert HeardClips(2, 1.0, (1, 0), (1.0, 0.0)).missing == [1]
+    assert HeardClips(3, 1.0, (1, 0), (1.0, 0.0)).missing == [0, 1, 2]
