@@ -12,7 +12,9 @@ from ard_gui.actions import Actions
 from ard_gui.session import Session
 from ard_gui.views.concepts import ConceptsView
 from ard_gui.views.lists import ListsView
+from ard_gui.views.map_view import MapView
 from ard_gui.views.rating import RatingView
+from ard_gui.views.test_sound import SoundTestView
 
 Area = Qt.DockWidgetArea
 
@@ -47,5 +49,7 @@ class Dock:
 DOCKS: tuple[Dock, ...] = (
     Dock("concepts", "Concepts", Area.LeftDockWidgetArea, ConceptsView, shown=True, keys="Ctrl+Alt+1"),
     Dock("lists", "Lists", Area.RightDockWidgetArea, ListsView, keys="Ctrl+Alt+3"),
+    Dock("map", "Map", Area.RightDockWidgetArea, MapView, keys="Ctrl+Alt+4"),
+    Dock("test_sound", "Test a sound", Area.RightDockWidgetArea, SoundTestView, keys="Ctrl+Alt+5"),
     Dock("rating", "Rating", Area.BottomDockWidgetArea, RatingView, keys="Ctrl+Alt+6"),
 )

@@ -14,7 +14,9 @@ from ard_gui.openers import Openers
 from ard_gui.session import Session
 from ard_gui.state.notices import Notice
 from ard_gui.state_keeper import StateKeeper
+from ard_gui.table_joins import TableJoins
 from ard_gui.theme import THEMES, apply_theme
+from ard_gui.views.concepts import ConceptsView
 from ard_gui.views.dialogs import Dialogs
 from ard_gui.views.feature_page import FeaturePage
 from ard_gui.views.judging import Judging
@@ -55,6 +57,7 @@ class MainWindow(QMainWindow):
         self._build_middle()
         self._make_docks()
         self.judging = Judging(self.session, self.actions_table, self)
+        self.joins = TableJoins(self.session, self._concepts(), self.judging)
         self.taking_away = TakingAway(self.session, self.actions_table, self)
         self.dialogs = Dialogs(self, self.session, self.actions_table)
         self._bind()
@@ -97,6 +100,11 @@ class MainWindow(QMainWindow):
         layout.addWidget(self._middle, 1)
         self.setCentralWidget(middle)
 
+    def _concepts(self) -> ConceptsView:
+        view = self.view("concepts")
+        assert isinstance(view, ConceptsView)
+        return view
+
     def _make_docks(self) -> None:
         for row in DOCKS:
             self._add_dock(row)
@@ -136,11 +144,13 @@ class MainWindow(QMainWindow):
         session.study_opened.connect(self._study_opened)
         session.study_refreshed.connect(self._show_counts)
         session.ranking_opened.connect(self._show_middle)
+        session.opening_failed.connect(self._opening_failed)
         session.study_closed.connect(self._show_start)
         session.preferences.changed.connect(self._preference_changed)
         session.undo.changed.connect(self._label_undo)
         session.selection.feature_changed.connect(lambda _: self._label_history())
         session.notices.added.connect(self._tell)
+        session.sound_offered.connect(self._test_sound)
         self.notice_bar.all_wanted.connect(self.actions_table["help.notices"].trigger)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._apply_theme)
         self._label_undo()
@@ -153,6 +163,13 @@ class MainWindow(QMainWindow):
             line = " ".join(notice.text.split())
             self.statusBar().showMessage(line, 8000)
             self.statusBar().setToolTip(line)
+
+    def _test_sound(self, path: Path) -> None:
+        if self.session.overview is None:
+            self.session.notices.warning("Open a study first: a sound is tested with a study's model.")
+            return
+        self.show_dock("test_sound")
+        self.session.sound_test.test(path)
 
     def _study_opened(self) -> None:
         found = self.session.overview
@@ -172,6 +189,11 @@ class MainWindow(QMainWindow):
         if found is not None:
             empty = self.session.ranking is not None and not self.session.features
             self._middle.setCurrentWidget(self.page if found.rankings and not empty else self.unfinished)
+
+    def _opening_failed(self, text: str) -> None:
+        if self.session.overview is not None and self.session.ranking is None:
+            self.unfinished.show_problem(text)
+            self._middle.setCurrentWidget(self.unfinished)
 
     def _show_start(self) -> None:
         self._middle.setCurrentWidget(self.start)

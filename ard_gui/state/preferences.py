@@ -39,6 +39,7 @@ class Values(BaseModel):
     device: str = Field("", description='name of the output device; "" for the system\'s, "silent" for none')
     latency_ms: float = Field(0.0, ge=-1000, le=1000, description="added to the playhead's delay")
     range_db: float = Field(80.0, ge=20, le=120, description="dynamic range of spectrograms")
+    page_parts: tuple[str, ...] = Field(("histogram", "neighbours"), description="open parts of the feature's head")
     quantile_clips: int = Field(4, ge=1, le=16)
 
 

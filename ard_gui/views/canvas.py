@@ -31,6 +31,7 @@ from ard_gui.theme import colours
 from ard_gui.views.axis_ticks import hertz_at
 from ard_gui.views.canvas_paint import Scene, paint, plot_rect, small_font
 from ard_gui.views.canvas_picture import Trace
+from ard_gui.views.plain_text import tip
 
 SHORTEST_VIEW = 0.02
 STEP = 1.25
@@ -309,7 +310,8 @@ class ClipCanvas(QWidget):
             self.zoom(1 / max(0.1, 1 + event.value()), self.scene.seconds_at(event.position().x(), self.plot))
             return True
         if isinstance(event, QHelpEvent):
-            QToolTip.showText(event.globalPos(), self.told_at(event.pos().x(), event.pos().y()), self)
+            told = self.told_at(event.pos().x(), event.pos().y())
+            QToolTip.showText(event.globalPos(), tip(*told.splitlines()), self)
             return True
         return super().event(event)
 

@@ -29,7 +29,7 @@ from backend.store.notes.records import Entry
 
 COLUMNS = ("feature", "name", "note")
 NOTE = 2
-EMPTY = "No list yet. Mark features in the table and press Shift+L, or make a list with ＋."
+EMPTY = "No list yet. Mark features in the table and press Shift+L, or make a list with +."
 NOTHING = "This list is empty. Mark features in the table and press Shift+L."
 
 
@@ -98,7 +98,7 @@ class ListsView(QWidget):
         top = QHBoxLayout()
         top.addWidget(self.choice, 1)
         for text, name, handler in (
-            ("＋", "New list", self._new), ("▲", "Move up", lambda: self.shift(-1)),
+            ("+", "New list", self._new), ("▲", "Move up", lambda: self.shift(-1)),
             ("▼", "Move down", lambda: self.shift(1)), ("−", "Take out of the list", self.remove),
         ):  # fmt: skip
             button = QToolButton()

@@ -58,8 +58,8 @@ class TakingAway:
         starred = tuple(k for k, note in session.notes.now.features.items() if note.star)
         if starred:
             found[f"{len(starred)} starred features"] = starred
-        if shown:
-            found[f"all {len(shown):,} features that the table shows"] = shown
+        if len(shown):
+            found[f"all {len(shown):,} features that the table shows"] = tuple(shown.tolist())
         if session.selection.feature >= 0:
             found[f"feature {session.selection.feature}"] = (session.selection.feature,)
         return found, lists

@@ -105,6 +105,13 @@ def load_wave(clip: Clip, rate: int, *, start: float = 0.0, seconds: float = mat
         return _read(source, first, last, start, start + seconds, rate, required=True)
 
 
+def clip_seconds(clip: Clip) -> float:
+    """Length of a clip in seconds, from its file itself and not from the index; ArdError as `load_waves`."""
+    with _decoder(clip) as source:
+        first, last = _range(clip, source)
+        return (last - first) / source.rate
+
+
 class _Decoder:
     """An open sound file or array: its rate, its length in frames, and any range of it as mono."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -81,17 +80,3 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def keep_stdout_for_protocol() -> Any:
-    """A stream on the present stdout, which itself then leads to stderr.
-
-    A library that prints cannot corrupt the event lines this way (design §2).
-    """
-    sys.stdout.flush()
-    try:
-        stream = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-        os.dup2(2, 1)
-    except OSError:
-        return sys.stdout
-    return stream

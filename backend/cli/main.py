@@ -14,7 +14,21 @@ from pathlib import Path
 
 import typer
 
-from backend.cli import browse, concepts, environment, exchange, jobs, notes, quality, rating, search, setup, studies
+from backend.cli import (
+    browse,
+    concepts,
+    environment,
+    exchange,
+    jobs,
+    map,
+    notes,
+    quality,
+    rating,
+    search,
+    setup,
+    sounds,
+    studies,
+)
 from backend.errors import ArdError, Stopped
 
 EXIT_ERROR, EXIT_CRASH, EXIT_STOPPED = 1, 70, 130
@@ -28,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (studies, jobs, browse, concepts, search, quality, exchange, environment, setup):
+for group in (studies, jobs, browse, concepts, search, sounds, map, quality, exchange, environment, setup):
     for command in group.COMMANDS:
         app.command(command.__name__.replace("_", "-").rstrip("-"))(command)
 app.add_typer(notes.app)

@@ -10,8 +10,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from backend.cli.console import duration, keep_stdout_for_protocol, size
+from backend.cli.console import duration, size
 from backend.jobs.events import Event
+from backend.jobs.stdout import keep_stdout_for_protocol
 
 BYTES = ("bytes", "peak_memory_bytes", "peak_device_bytes")
 

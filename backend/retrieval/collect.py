@@ -15,13 +15,12 @@ from backend.errors import ArdError
 from backend.extract.forward import is_out_of_memory
 from backend.jobs.job import Job
 from backend.retrieval import raw, spill
+from backend.retrieval.encoding import ClipEncoder
 from backend.retrieval.score import ScoreName
 from backend.retrieval.source import Run, Source
 from backend.retrieval.spill import SpillWriter, Visit
 from backend.retrieval.statistics import CodeCollector, PairRun
 from backend.sae.base import Sae
-from backend.sae.codes import SparseCodes
-from backend.sae.losses import row_squares
 from backend.sae.metrics import Quality
 from backend.study.atomic import remove_leftovers
 
@@ -127,12 +126,10 @@ class FeatureCollection(Collection):
     ) -> None:
         super().__init__(folder)
         self.sae, self._window, self._job = sae, window, job
-        self._device = sae.W_dec.device
-        whole = sae.config.architecture == "batchtopk" and sae.config.inference == "per_clip"
-        self._tokens_at_once = None if whole else batch_tokens
+        self._encoder = ClipEncoder(sae, batch_tokens)
         self._codes = CodeCollector(sae.config.n_features, window, score)
         self._limit = max(1, memory // CodeCollector.BYTES_PER_CODE)
-        self._quality = Quality(sae.config.d, self._device)
+        self._quality = Quality(sae.config.d, sae.W_dec.device)
         self._writer: SpillWriter | None = None
         self._in_parts = False
 
@@ -148,7 +145,7 @@ class FeatureCollection(Collection):
         if self._in_parts and len(clip) > 1:
             return self._halves(x, clip, length)
         try:
-            codes = self._codes_of(x, length)
+            codes = self._encoder(x, length, self._quality)
         except RuntimeError as error:
             if not is_out_of_memory(error) or len(clip) == 1:
                 raise
@@ -166,19 +163,6 @@ class FeatureCollection(Collection):
         self._encode(x[:cut], clip[:half], length[:half])
         self._encode(x[cut:], clip[half:], length[half:])
         self._in_parts = self._in_parts or in_parts
-
-    def _codes_of(self, x: torch.Tensor, length: Any) -> SparseCodes:
-        """Codes of whole clips, and what they tell about the SAE's quality."""
-        if len(length) == 1 and self._tokens_at_once is not None and len(x) > self._tokens_at_once:
-            step = self._tokens_at_once
-            parts = (x[first : first + step] for first in range(0, len(x), step))
-            return joined([self._codes_of(part, np.array([len(part)])) for part in parts])
-        on_device = x.to(self._device).float()
-        codes = self.sae.encode(on_device, torch.from_numpy(length).to(self._device))
-        x_hat = self.sae.decode(codes, self.sae.scale(on_device)[1])
-        l0 = torch.bincount(codes.token, minlength=len(x))
-        self._quality.add(on_device, row_squares(on_device - x_hat), l0)
-        return codes
 
     def _put(self, run: PairRun) -> None:
         if self._writer is None:
@@ -203,18 +187,6 @@ class FeatureCollection(Collection):
         if self._writer is not None:
             self._writer.abort()
             self._writer = None
-
-
-def joined(parts: Sequence[SparseCodes]) -> SparseCodes:
-    """Codes of consecutive runs of tokens as one."""
-    before = np.cumsum([0, *(part.n_tokens for part in parts)])
-    return SparseCodes(
-        torch.cat([part.token + int(first) for part, first in zip(parts, before[:-1], strict=True)]),
-        torch.cat([part.feature for part in parts]),
-        torch.cat([part.value for part in parts]),
-        int(before[-1]),
-        parts[0].n_features,
-    )
 
 
 class UnitCollection(Collection):

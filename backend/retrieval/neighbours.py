@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -12,7 +14,7 @@ from backend.sae.base import SMALLEST_NORM
 
 @torch.no_grad()
 def decoder_neighbours(
-    W_dec: Tensor, count: int, memory: int = 1 << 28
+    W_dec: Tensor, count: int, memory: int = 1 << 28, compared: Callable[[int], None] = lambda _: None
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
     """The `count` other features of largest cosine between decoder directions.
 
@@ -22,6 +24,8 @@ def decoder_neighbours(
         One row per feature, of any norm.
     memory : int
         Bytes of similarities that may exist at once, on the tensor's device.
+    compared : callable
+        Called after every part with the number of features done; what it raises ends the work.
 
     Returns
     -------
@@ -44,4 +48,5 @@ def decoder_neighbours(
         order = np.lexsort((indices, -values), axis=1)
         near[low : low + step] = np.take_along_axis(indices, order, axis=1)
         cosine[low : low + step] = np.take_along_axis(values, order, axis=1)
+        compared(min(low + step, features))
     return near, cosine

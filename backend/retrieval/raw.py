@@ -63,6 +63,20 @@ def read_units(table: Columns, reading: Reading) -> Columns:
     return {"sum": plus - minus, "count": up}
 
 
+def read_tokens(x: npt.NDArray[np.float32], units: Int64, reading: Reading) -> npt.NDArray[np.float32]:
+    """Value of each of the asked units at each token under one reading, [n, T], for x [T, d].
+
+    literal: x; relu: x⁺; split: x⁺ of unit k < d, (−x)⁺ of unit d + k; abs: |x|.
+    """
+    d = x.shape[1]
+    values = x[:, units % d].T
+    if reading == "relu":
+        return np.maximum(values, 0)
+    if reading == "split":
+        return np.maximum(np.where(units[:, None] < d, values, -values), 0)
+    return np.abs(values) if reading == "abs" else values
+
+
 def units_of(d: int, reading: Reading) -> int:
     """Number of ranked units: 2d under "split", else d."""
     return 2 * d if reading == "split" else d

@@ -225,6 +225,9 @@ class _Retrieval:
             device=str(self.device),
         )
         current = {"retrieval": path.name, "manifest": manifest.name, "fingerprint": one.fingerprint}
+        mapped = self.study.map(one.id)
+        if mapped is not None:
+            current["map"] = mapped.name
         write_json(self.study.features(one.id) / "current.json", current)
         for old in self.study.features(one.id).glob("retrieval-*"):
             if old.name not in current.values():

@@ -185,6 +185,15 @@ class ConceptsFile:
                 captions = dict.fromkeys(one["text"] for one in json.loads(text[2][row]))
             yield feature, "\n".join(one for one in (text[0][row], text[1][row], *captions) if one)
 
+    def texts_between(self, low: int, high: int) -> list[tuple[str, str, tuple[str, ...]]]:
+        """Short name, description and captions of rows low … high-1 of `features`, each caption once."""
+        with self._reading():
+            names, told, captions = (
+                hdf.read_strings(self._handle[name][low:high]) for name in ("short_name", "description", "captions")
+            )
+            found = (tuple(dict.fromkeys(str(one["text"]) for one in json.loads(line))) for line in captions)
+            return list(zip(names, told, found, strict=True))
+
     def by_feature(self) -> dict[int, Concept]:
         return {one.feature: one for one in self.concepts}
 

@@ -80,8 +80,8 @@ class PackedText:
         return [self._data[a:b].decode() for a, b in pairwise(self._ends.tolist())]
 
 
-def read_strings(dataset: h5py.Dataset) -> list[str]:
-    """A variable-length string data set as Python strings."""
+def read_strings(dataset: h5py.Dataset | npt.NDArray[np.object_]) -> list[str]:
+    """A variable-length string data set, or what was read of one, as Python strings."""
     return [one.decode() for one in dataset[...].tolist()]
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,8 @@ PACKAGES = (
 
 def package_versions() -> dict[str, str]:
     """Versions of the packages a number may depend on; absent ones are left out."""
+    from importlib.metadata import PackageNotFoundError, version  # slow, and only writers need it
+
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -34,6 +34,8 @@ def package_versions() -> dict[str, str]:
 
 def git_state() -> str:
     """Commit of the checkout this code runs from, "-dirty" appended, or "" for an installed wheel."""
+    import subprocess
+
     here = Path(__file__).resolve().parents[2]
     if not (here / ".git").exists():
         return ""

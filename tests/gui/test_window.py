@@ -41,8 +41,8 @@ def test_page_names_the_concept_and_says_where_the_name_came_from(make_window: M
     window.session.selection.choose(named.feature)
     until(lambda: window.page.feature == named.feature)
     assert window.page.title.text() == f"Feature {named.feature}: {named.name} (consensus)"
-    assert "consensus of captions, no LLM" in window.page.concept.text()
-    assert named.captions[0].text in window.page.most.tree.topLevelItem(0).toolTip(2)
+    assert "consensus of captions, no LLM" in window.page.header.concept.text()
+    assert named.captions[0].text in window.page.cards.cards()[0].caption.text()
 
 
 def test_page_lists_the_clips_of_the_retrieval_file_in_order(make_window: Make, tiny_study: Study) -> None:
@@ -54,10 +54,13 @@ def test_page_lists_the_clips_of_the_retrieval_file_in_order(make_window: Make, 
     window.session.selection.choose(feature)
     until(lambda: window.page.feature == feature)
     clips = ClipTable(tiny_study.clips())
-    rows = [window.page.most.tree.topLevelItem(i) for i in range(window.page.most.tree.topLevelItemCount())]
-    assert [row.text(1) for row in rows] == [clips[int(c)].record for c in view.most_clips]
-    assert window.page.most.tree.headerItem().text(3) == "r"
-    assert [row.text(3) for row in rows] == [f"{s:.4g}" for s in view.most_scores]
+    lines = window.page.cards.groups[0].lines
+    assert [line.name for line in lines] == [clips[int(c)].record for c in view.most_clips]
+    assert [line.score for line in lines] == view.most_scores.tolist()
+    shown = window.page.cards.cards()
+    assert len(shown) >= 2
+    assert [card.name.text() for card in shown] == [line.name for line in lines[: len(shown)]]
+    assert shown[0].score.text() == f"r {view.most_scores[0]:.4g}"
 
 
 def test_filter_keeps_the_features_it_names_and_a_wrong_one_explains_itself(
