@@ -17,7 +17,7 @@ from ard_gui.services.playback.sound import Sound
 from ard_gui.services.rating_reading import ClipTrace, RatingMaterial, rating_material
 from ard_gui.services.reader import Reader
 from ard_gui.services.worker import Failure
-from ard_gui.state.listening import Listening
+from ard_gui.state.heard_clips import HeardClips
 from ard_gui.state.undo import Step, UndoStack
 from backend.store.clips import Clip
 from backend.store.notes.notes import Notes
@@ -67,7 +67,7 @@ class RatingRun(QObject):
         What this rater wrote about the present item, as it is on the disk.
     asked : int or None
         The rating as it was asked for last; a moment later it is on the disk.
-    listening : Listening
+    heard : HeardClips
     playing : int
         The clip that plays or was played last; −1 for none.
     comment : str
@@ -89,7 +89,7 @@ class RatingRun(QObject):
         self.stage: Stage = "reading"
         self.order, self.done, self.playing = 0, 0, -1
         self.rating = ItemRating(0, rater)
-        self.listening = Listening(0, plan.listen_seconds)
+        self.heard = HeardClips(0, plan.listen_seconds)
         self.comment, self.undo = "", UndoStack()
         self.asked: int | None = None
         self._services, self._study = services, study
@@ -133,7 +133,7 @@ class RatingRun(QObject):
         self._services.player.stop()
         self._tick.stop()
         self._services.media.want(OWNER, ())
-        if self.stage == "listen" and any(self.listening.plays) and not self._busy:
+        if self.stage == "listen" and any(self.heard.plays) and not self._busy:
             self._keep_listening()
         elif self.stage == "rate" and not self._busy:
             self._put(self.asked)
@@ -171,7 +171,7 @@ class RatingRun(QObject):
         self._wish, self._ended = None, False
         before, self.playing = self.playing, clip
         if self.stage == "listen":
-            self.listening.began(clip)
+            self.heard.began(clip)
         else:
             self._replays[clip] += 1
         player = self._services.player
@@ -191,7 +191,7 @@ class RatingRun(QObject):
 
     def give_label(self, label: str) -> None:
         """Keep the label for good; then the name is revealed."""
-        if self.stage == "listen" and self.listening.complete and label.strip():
+        if self.stage == "listen" and self.heard.complete and label.strip():
             listened = self._listened()
             self._write(
                 lambda book, item: book.set_label(self.plan.key, item, self.rater, label, listened), self._labelled
@@ -292,7 +292,7 @@ class RatingRun(QObject):
         self._item = item = self.plan.items[order - 1]
         self.order, self.playing, self._wish, self._ended = order, -1, None, False
         self.rating = now = written.get(order, ItemRating(order, self.rater))
-        self.listening = Listening(len(item.clips), self.plan.listen_seconds, now.plays, now.heard)
+        self.heard = HeardClips(len(item.clips), self.plan.listen_seconds, now.plays, now.heard)
         self._replays = list(now.replays) if len(now.replays) == len(item.clips) else [0] * len(item.clips)
         self._silent = now.silent
         self.stage = "listen" if now.label is None else "rate"
@@ -322,9 +322,9 @@ class RatingRun(QObject):
     def _look_at_clip(self, clip: int) -> None:
         found, media = self._clip(clip), self.media(clip)
         if media is not None:
-            self.listening.lengths[clip] = media.seconds
+            self.heard.lengths[clip] = media.seconds
         elif found is None or self._services.media.problem(found.index):
-            self.listening.unplayable.add(clip)
+            self.heard.unplayable.add(clip)
         self.clip_changed.emit(clip)
         if media is not None and self._wish is not None and self._wish[0] == clip:
             self.play(*self._wish)
@@ -343,9 +343,9 @@ class RatingRun(QObject):
         moved, passed = position - self._heard_at, now - self._looked_at
         if 0 < moved <= passed + JUMP_SECONDS:
             if self.stage == "listen" and not self._busy:
-                before = self.listening.is_heard(self.playing)
-                self.listening.sounded(self.playing, moved)
-                if not before and self.listening.is_heard(self.playing):
+                before = self.heard.is_heard(self.playing)
+                self.heard.sounded(self.playing, moved)
+                if not before and self.heard.is_heard(self.playing):
                     self._keep_listening()
             self._silent = self._silent or self._even.nothing_heard
         self._heard_at, self._looked_at = position, now
@@ -369,8 +369,8 @@ class RatingRun(QObject):
     def _listened(self) -> Listened:
         seconds = round(self._seconds + time.monotonic() - self._opened_at, 2)
         if self.stage == "listen":
-            heard = tuple(round(one, 2) for one in self.listening.heard)
-            return Listened(tuple(self.listening.plays), seconds, self._silent, heard)
+            heard = tuple(round(one, 2) for one in self.heard.seconds)
+            return Listened(tuple(self.heard.plays), seconds, self._silent, heard)
         return Listened(tuple(self._replays), seconds, self._silent)
 
     def _read(self, kind: str, material: Any) -> None:

@@ -181,7 +181,7 @@ class RatingWindow(QWidget):
     def _clip_changed(self, clip: int) -> None:
         if not 0 <= clip < len(self.cards):
             return
-        run, card, heard = self.run, self.cards[clip], self.run.listening
+        run, card, heard = self.run, self.cards[clip], self.run.heard
         if clip in heard.unplayable:
             card.show_unplayable()
         else:
@@ -190,7 +190,7 @@ class RatingWindow(QWidget):
             card.show_playhead(run.position() if clip == run.playing else None)
             done = heard.is_heard(clip)
             wanted = (
-                f"{heard.heard[clip]:.0f} of {heard.wanted(clip):.0f} s heard" if heard.plays[clip] else "not heard"
+                f"{heard.seconds[clip]:.0f} of {heard.wanted(clip):.0f} s heard" if heard.plays[clip] else "not heard"
             )
             card.show_state("heard" if done else wanted, done)
         if run.stage == "listen":
@@ -198,7 +198,7 @@ class RatingWindow(QWidget):
 
     def _label_given(self, label: str) -> None:
         """Enter in the field: on, or to what is still missing."""
-        missing = self.run.listening.missing
+        missing = self.run.heard.missing
         if missing:
             self.cards[missing[0]].setFocus()
         elif label.strip():

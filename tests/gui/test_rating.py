@@ -89,7 +89,7 @@ def hear_all(shown: RatingWindow) -> None:
     """Play every clip by its digit, as far as it must be heard."""
     for clip in range(shown.run.clips):
         press(shown, KEY(KEY.Key_1 + clip))
-        until(lambda clip=clip: shown.run.listening.is_heard(clip))
+        until(lambda clip=clip: shown.run.heard.is_heard(clip))
 
 
 def type_label(shown: RatingWindow, label: str) -> None:
@@ -182,7 +182,7 @@ def test_label_is_taken_only_when_every_clip_was_heard(window: MainWindow, study
         assert not shown.label.go_on.isEnabled()
         assert f"{clip} of {shown.run.clips} clips heard" in shown.label.told.text()
         press(shown, KEY(KEY.Key_1 + clip), Qt.KeyboardModifier.ControlModifier)
-        until(lambda clip=clip: shown.run.listening.is_heard(clip))
+        until(lambda clip=clip: shown.run.heard.is_heard(clip))
     assert shown.label.go_on.isEnabled()
     assert on_disk(study, drawn)[1].label is None
     QTest.mouseClick(shown.label.go_on, Qt.MouseButton.LeftButton)
@@ -202,8 +202,8 @@ def test_going_to_the_end_of_a_clip_is_not_hearing_it(window: MainWindow) -> Non
     end.setX(round(canvas.scene.x_of(media.seconds - 0.02, canvas.plot)))
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=end)
     until(lambda: bool(ended))
-    assert run.listening.plays[0] == 1
-    assert not run.listening.is_heard(0)
+    assert run.heard.plays[0] == 1
+    assert not run.heard.is_heard(0)
 
 
 def test_clip_shorter_than_the_seconds_wanted_is_heard_at_its_end(make_window: Make, study: Study) -> None:
@@ -216,7 +216,7 @@ def test_clip_shorter_than_the_seconds_wanted_is_heard_at_its_end(make_window: M
     window.session.player.finished.connect(ended.append)
     press(shown, KEY.Key_1)
     until(lambda: bool(ended))
-    assert shown.run.listening.is_heard(0)
+    assert shown.run.heard.is_heard(0)
     assert "heard" in shown.cards[0].state.text()
 
 
@@ -303,7 +303,7 @@ def test_what_was_heard_is_kept_at_once_though_nobody_pauses(
 ) -> None:
     shown = begin(window)
     press(shown, KEY.Key_2)
-    until(lambda: shown.run.listening.is_heard(1))
+    until(lambda: shown.run.heard.is_heard(1))
     until(lambda: bool(on_disk(study, drawn)))
     assert on_disk(study, drawn)[1].plays == (0, 1, 0, 0)
 
@@ -312,7 +312,7 @@ def test_rater_goes_on_after_a_restart_where_they_left(make_window: Make, study:
     window = make_window(study)
     shown = begin(window)
     press(shown, KEY.Key_1)
-    until(lambda: shown.run.listening.is_heard(0))
+    until(lambda: shown.run.heard.is_heard(0))
     press(shown, KEY.Key_Escape)
     assert window.isVisible()
     window.close()
@@ -320,8 +320,8 @@ def test_rater_goes_on_after_a_restart_where_they_left(make_window: Make, study:
     window = make_window(study)
     shown = begin(window)
     assert (shown.run.order, shown.run.stage) == (1, "listen")
-    assert shown.run.listening.is_heard(0)
-    assert shown.run.listening.missing == [1, 2, 3]
+    assert shown.run.heard.is_heard(0)
+    assert shown.run.heard.missing == [1, 2, 3]
     hear_all(shown)
     type_label(shown, "a hum")
     shown.rating.comment.setText("half a thought")
@@ -340,7 +340,7 @@ def test_rater_goes_on_after_a_restart_where_they_left(make_window: Make, study:
     assert on_disk(study, drawn)[1].closed
     shown = begin(window, "ada")
     assert (shown.run.order, shown.run.stage) == (1, "listen")
-    assert not any(shown.run.listening.plays)
+    assert not any(shown.run.heard.plays)
 
 
 def test_other_windows_come_back_as_they_were_and_so_does_the_player(window: MainWindow) -> None:
@@ -376,7 +376,7 @@ def test_closing_the_study_or_the_window_ends_the_rating_and_keeps_it(
     window = make_window(study)
     shown = begin(window)
     press(shown, KEY.Key_2)
-    until(lambda: shown.run.listening.is_heard(1))
+    until(lambda: shown.run.heard.is_heard(1))
     window.session.close_study()
     assert not shown.isVisible()
     window.open_study(study.root)
@@ -404,13 +404,13 @@ def test_clip_that_cannot_be_read_is_left_out_and_its_file_is_not_named(
     view.rate()
     shown = view.window_
     assert shown is not None
-    until(lambda: shown.run.listening.unplayable == {2})
+    until(lambda: shown.run.heard.unplayable == {2})
     assert "cannot be played" in texts()
     assert Path(record).name not in texts()
     for clip in (0, 1, 3):
         press(shown, KEY(KEY.Key_1 + clip))
-        until(lambda clip=clip: shown.run.listening.is_heard(clip))
-    assert shown.run.listening.complete
+        until(lambda clip=clip: shown.run.heard.is_heard(clip))
+    assert shown.run.heard.complete
     type_label(shown, "a hum")
 
 

@@ -9,7 +9,7 @@ SLACK_SECONDS = 0.15
 """The last of a clip that may be missing: the playhead is looked at only now and then."""
 
 
-class Listening:
+class HeardClips:
     """Counts plays and seconds, clip by clip.
 
     Parameters
@@ -23,7 +23,7 @@ class Listening:
     Attributes
     ----------
     plays : list of int
-    heard : list of float
+    seconds : list of float
         Seconds played, the same ones again counted again.
     lengths : list of float
         NaN while a clip has not been read.
@@ -34,7 +34,7 @@ class Listening:
     def __init__(self, clips: int, needed: float, plays: Sequence[int] = (), heard: Sequence[float] = ()) -> None:
         self.needed = needed
         self.plays = list(plays) if len(plays) == clips else [0] * clips
-        self.heard = list(heard) if len(heard) == clips else [0.0] * clips
+        self.seconds = list(heard) if len(heard) == clips else [0.0] * clips
         self.lengths = [math.nan] * clips
         self.unplayable: set[int] = set()
 
@@ -44,7 +44,7 @@ class Listening:
 
     def sounded(self, clip: int, seconds: float) -> None:
         """So much of it was played."""
-        self.heard[clip] += max(0.0, seconds)
+        self.seconds[clip] += max(0.0, seconds)
 
     def wanted(self, clip: int) -> float:
         """Seconds of a clip that must be heard."""
@@ -54,7 +54,7 @@ class Listening:
     def is_heard(self, clip: int) -> bool:
         """Whether enough of a clip was played."""
         wanted = self.wanted(clip)
-        return self.plays[clip] > 0 and self.heard[clip] >= wanted - min(SLACK_SECONDS, wanted / 2)
+        return self.plays[clip] > 0 and self.seconds[clip] >= wanted - min(SLACK_SECONDS, wanted / 2)
 
     @property
     def missing(self) -> list[int]:
