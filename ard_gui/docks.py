@@ -11,8 +11,6 @@ from PySide6.QtWidgets import QWidget
 from ard_gui.actions import Actions
 from ard_gui.session import Session
 from ard_gui.views.concepts import ConceptsView
-from ard_gui.views.lists import ListsView
-from ard_gui.views.map_view import MapView
 
 Area = Qt.DockWidgetArea
 
@@ -44,8 +42,21 @@ class Dock:
     keys: str = ""
 
 
+def _lists(session: Session, actions: Actions) -> QWidget:
+    from ard_gui.views.lists import ListsView
+
+    return ListsView(session, actions)
+
+
+def _map(session: Session, actions: Actions) -> QWidget:
+    from ard_gui.views.map_view import MapView
+
+    return MapView(session, actions)
+
+
+# Panels that are hidden at first are imported when they are shown.
 DOCKS: tuple[Dock, ...] = (
     Dock("concepts", "Concepts", Area.LeftDockWidgetArea, ConceptsView, shown=True, keys="Ctrl+Alt+1"),
-    Dock("lists", "Lists", Area.RightDockWidgetArea, ListsView, keys="Ctrl+Alt+3"),
-    Dock("map", "Map", Area.RightDockWidgetArea, MapView, keys="Ctrl+Alt+4"),
+    Dock("lists", "Lists", Area.RightDockWidgetArea, _lists, keys="Ctrl+Alt+3"),
+    Dock("map", "Map", Area.RightDockWidgetArea, _map, keys="Ctrl+Alt+4"),
 )
