@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
@@ -42,21 +43,22 @@ class Dock:
     keys: str = ""
 
 
-def _lists(session: Session, actions: Actions) -> QWidget:
-    from ard_gui.views.lists import ListsView
+def _later(module: str, view: str) -> Callable[[Session, Actions], QWidget]:
+    """Makes a view of `ard_gui.views.<module>`, which is imported then: the window starts without it."""
 
-    return ListsView(session, actions)
+    def make(session: Session, actions: Actions) -> QWidget:
+        found: QWidget = getattr(import_module(f"ard_gui.views.{module}"), view)(session, actions)
+        return found
 
-
-def _map(session: Session, actions: Actions) -> QWidget:
-    from ard_gui.views.map_view import MapView
-
-    return MapView(session, actions)
+    return make
 
 
-# Panels that are hidden at first are imported when they are shown.
 DOCKS: tuple[Dock, ...] = (
     Dock("concepts", "Concepts", Area.LeftDockWidgetArea, ConceptsView, shown=True, keys="Ctrl+Alt+1"),
-    Dock("lists", "Lists", Area.RightDockWidgetArea, _lists, keys="Ctrl+Alt+3"),
-    Dock("map", "Map", Area.RightDockWidgetArea, _map, keys="Ctrl+Alt+4"),
+    Dock("lists", "Lists", Area.RightDockWidgetArea, _later("lists", "ListsView"), keys="Ctrl+Alt+3"),
+    Dock("map", "Map", Area.RightDockWidgetArea, _later("map_view", "MapView"), keys="Ctrl+Alt+4"),
+    Dock(
+        "test_sound", "Test a sound", Area.RightDockWidgetArea, _later("test_sound", "SoundTestView"), keys="Ctrl+Alt+5"
+    ),
+    Dock("rating", "Rating", Area.BottomDockWidgetArea, _later("rating", "RatingView"), keys="Ctrl+Alt+6"),
 )

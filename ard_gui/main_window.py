@@ -149,6 +149,7 @@ class MainWindow(QMainWindow):
         session.undo.changed.connect(self._label_undo)
         session.selection.feature_changed.connect(lambda _: self._label_history())
         session.notices.added.connect(self._tell)
+        session.sound_offered.connect(self._test_sound)
         self.notice_bar.all_wanted.connect(self.actions_table["help.notices"].trigger)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._apply_theme)
         self._label_undo()
@@ -161,6 +162,13 @@ class MainWindow(QMainWindow):
             line = " ".join(notice.text.split())
             self.statusBar().showMessage(line, 8000)
             self.statusBar().setToolTip(line)
+
+    def _test_sound(self, path: Path) -> None:
+        if self.session.overview is None:
+            self.session.notices.warning("Open a study first: a sound is tested with a study's model.")
+            return
+        self.show_dock("test_sound")
+        self.session.sound_test.test(path)
 
     def _study_opened(self) -> None:
         found = self.session.overview

@@ -127,6 +127,7 @@ class ClipMedia(QObject):
         super().__init__()
         self._roots, self._limit = roots, limit
         self._kept: OrderedDict[int, Media] = OrderedDict()
+        self._held = 0
         self._problems: dict[int, str] = {}
         self._wanted: dict[str, dict[int, Clip]] = {}
         self._details: dict[int, _Task] = {}
@@ -193,6 +194,7 @@ class ClipMedia(QObject):
     def forget(self) -> None:
         """Another study is shown, or folders were found: drop everything, also what is being read."""
         self._kept.clear()
+        self._held = 0
         self._problems.clear()
         with self._change:
             self._period += 1
@@ -281,8 +283,8 @@ class ClipMedia(QObject):
             self.failed.emit(task.row, problem)
 
     def _keep(self, row: int, media: Media) -> None:
+        before = self._kept.pop(row, None)
+        self._held += media.size - (before.size if before is not None else 0)
         self._kept[row] = media
-        self._kept.move_to_end(row)
-        held = sum(one.size for one in self._kept.values())
-        while held > self._limit and len(self._kept) > 1:
-            held -= self._kept.popitem(last=False)[1].size
+        while self._held > self._limit and len(self._kept) > 1:
+            self._held -= self._kept.popitem(last=False)[1].size
