@@ -15,7 +15,6 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Qt, Signal
 
 from ard_gui.services.mel_pictures import Audio, MelPicture, detail, overview
-from backend.audio.load import load_wave
 from backend.errors import ArdError
 from backend.store.clips import Clip
 
@@ -75,6 +74,8 @@ def read_media(clip: Clip, stopped: Callable[[], bool] = lambda: False) -> Media
             "the sound is not there", path=path,
             todo=f"If the folder {clip.root} was moved, choose File › Find moved sounds.",
         )  # fmt: skip
+    from backend.audio.load import load_wave  # decoders are loaded where clips are, after the window is there
+
     rate = min(clip.sample_rate, HIGHEST_RATE) if clip.sample_rate > 0 else LONG_RATE
     if math.isfinite(clip.duration) and clip.duration > LONG_SECONDS:
         rate = min(rate, LONG_RATE)
