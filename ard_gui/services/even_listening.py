@@ -34,6 +34,8 @@ class EvenListening:
         player.stop()
         self._usual = _Settings(player.loop, player.active_only, player.muted, player.match_loudness, player.speed)
         self._set(EVEN)
+        # of a clip that was looked at before, a part may be marked
+        player.set_region(None)
 
     def end(self) -> None:
         """Stop what plays, and play as before."""

@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QApplication, QComboBox, QLabel, QLineEdit, QWidget
 
 from ard_gui.main_window import MainWindow
+from ard_gui.services.playback.sound import Sound
 from ard_gui.views.canvas import ClipCanvas
 from ard_gui.views.rating import RatingView
 from ard_gui.views.rating_window import RatingWindow
@@ -368,6 +369,20 @@ def test_other_windows_come_back_as_they_were_and_so_does_the_player(window: Mai
     shown.close()
     assert window.docks["lists"].isVisible()
     window.docks["lists"].setFloating(False)
+
+
+def test_part_of_a_clip_that_was_marked_before_does_not_shorten_it(window: MainWindow) -> None:
+    shown = begin(window)
+    media = shown.run.media(0)
+    assert media is not None
+    shown.close()
+    player = window.session.player
+    player.play(Sound(media.key, media.wave, media.rate))
+    player.set_region((0.0, 0.02))
+    shown = begin(window)
+    press(shown, KEY.Key_1)
+    until(lambda: shown.run.heard.is_heard(0))
+    assert player.region is None
 
 
 def test_closing_the_study_or_the_window_ends_the_rating_and_keeps_it(
