@@ -170,8 +170,8 @@ class FoundFeatures(QTableWidget):
 
     def _size_columns(self) -> None:
         digit = self.fontMetrics().horizontalAdvance("0")
-        self.horizontalHeader().setDefaultSectionSize(digit * 9)
-        self.horizontalHeader().resizeSection(0, digit * 7 + 2 * SWATCH)
+        self.horizontalHeader().setDefaultSectionSize(digit * 7 + 6)
+        self.horizontalHeader().resizeSection(0, digit * 6 + 2 * SWATCH)
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
 
 

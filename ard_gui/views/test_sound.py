@@ -89,6 +89,8 @@ class SoundTestView(QWidget):
         layout.addWidget(halves, 1)
         layout.addWidget(self.summary)
         self.setFocusProxy(self.choose)
+        # narrower, the figures would leave no room for the names
+        self.setMinimumWidth(self.fontMetrics().horizontalAdvance("0") * 44)
 
     def _connect(self) -> None:
         test, session = self._test, self._session
