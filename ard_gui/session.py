@@ -27,6 +27,7 @@ from backend.study.folder import Study
 from backend.study.user_data import user_data
 
 SAVE_AFTER_MS = 500
+AHEAD, ROWS_AHEAD = "first clips of the next features", 2
 Files = tuple[Path | None, ...]
 
 
@@ -68,7 +69,7 @@ class Session(QObject):
     player : Player
         Plays one sound at a time; opens nothing before the first is played.
     listening : Listening
-        Plays the current clip with the player.
+        Plays the clips of the shown feature with the player.
     notes : OwnNotes
         What the person noted on the study.
     model_server : ModelServer or None
@@ -94,15 +95,15 @@ class Session(QObject):
     sound_offered = Signal(object)
     closing = Signal()
 
-    def __init__(self, preferences: Preferences | None = None) -> None:
+    def __init__(self, preferences: Preferences | None = None, player: Player | None = None) -> None:
         super().__init__()
         self.preferences = preferences or Preferences(user_data() / "preferences.json")
         self.selection, self.query = Selection(), FeatureQuery()
         self.undo, self.notices = UndoStack(), Notices()
         self.reader, self.worker, self.watch = Reader(), Worker("window-worker"), StudyWatch()
         self.media = ClipMedia(lambda: self.preferences.values.roots)
-        self.player = Player()
-        self.listening = Listening(self.preferences, self.media, self.player, self.notices)
+        self.player = player or Player()
+        self.listening = Listening(self.selection, self.media, self.player, self.preferences, self.notices)
         self.notes = OwnNotes(self.undo, self.notices)
         self.model_server: ModelServer | None = None
         self._left_server: ModelServer | None = None
@@ -119,6 +120,8 @@ class Session(QObject):
         self.watch.vanished.connect(self._vanished)
         self.watch.returned.connect(self._returned)
         self.selection.feature_changed.connect(self._read_feature)
+        self.feature_read.connect(self.listening.show)
+        self.listening.rested.connect(self._look_further)
         self._saving = QTimer(self)
         self._saving.setSingleShot(True)
         self._saving.setInterval(SAVE_AFTER_MS)
@@ -183,7 +186,6 @@ class Session(QObject):
             self._save_preferences()
         self.watch.close()
         self.reader.close()
-        self.listening.close()
         self.media.close()
         self.sound_test.close()
         self._close_server()
@@ -209,6 +211,7 @@ class Session(QObject):
             self._study_read(*result)
         elif kind == "ranking":
             self._files, self.ranking = result
+            self._warn_of_unread(self.ranking)
             self.reader.in_spare_time(self.ranking.read_ahead)
             self.listening.leave()
             self.selection.clear()
@@ -220,6 +223,8 @@ class Session(QObject):
         elif kind == "feature" and result.feature == self.selection.feature:
             self.lines = result
             self.feature_read.emit(result)
+        elif kind == AHEAD and result[0] is self.ranking:
+            self.listening.look_further(result[1])
 
     def _failed(self, kind: str, message: str) -> None:
         self.notices.error(message)
@@ -262,6 +267,7 @@ class Session(QObject):
             self.listening.leave()
             self.media.forget()
         self._files, self.ranking, self.refreshing = files, ranking, True
+        self._warn_of_unread(ranking)
         try:
             self.notes.show(ranking.name)
             self.sound_test.use_ranking(ranking.name)
@@ -273,6 +279,10 @@ class Session(QObject):
             self._read_feature(kept.feature)
         else:
             self.selection.clear()
+
+    def _warn_of_unread(self, ranking: OpenRanking) -> None:
+        for problem in ranking.problems:
+            self.notices.warning(problem)
 
     def _vanished(self) -> None:
         if self.overview is not None:
@@ -288,10 +298,19 @@ class Session(QObject):
             ranking = self.ranking
             self.reader.ask("feature", lambda: ranking.lines(feature))
 
+    def _look_further(self) -> None:
+        """The first clips of the features below the chosen one in the table are read ahead."""
+        ranking, feature = self.ranking, self.selection.feature
+        place = np.flatnonzero(self.shown == feature)
+        if ranking is not None and len(place):
+            below = self.shown[place[0] + 1 : place[0] + 1 + ROWS_AHEAD].tolist()
+            self.reader.ask(AHEAD, lambda: (ranking, ranking.first_clips(below)))
+
     def _preference_changed(self, name: str) -> None:
         self._saving.start()
         if name == "roots":
             self.media.forget()
+            self.listening.ask_again()
 
     def _save_preferences(self) -> None:
         self.worker.run(

@@ -15,7 +15,6 @@ from ard_gui.services.mel_pictures import MelPicture, detail
 from ard_gui.services.model_server import ModelServer
 from ard_gui.services.playback.recorder import Recorder
 from ard_gui.services.playback.worker import Worker
-from backend.audio.probe import probe_file
 from backend.errors import ArdError
 from backend.store.clips import Clip
 from backend.study.user_data import user_data
@@ -285,6 +284,8 @@ def recordings() -> Path:
 
 def read_sound(path: Path) -> Media:
     """Sound and picture of a file; ArdError if it cannot be decoded. A file written anew has another key."""
+    from backend.audio.probe import probe_file  # loads libsndfile: not before there is a sound
+
     found = probe_file(path)
     if found.reason:
         raise ArdError(found.reason, path=path, todo="Choose another file.")
