@@ -46,8 +46,10 @@ class FoundFeature:
 
     @classmethod
     def of(cls, told: dict[str, Any]) -> FoundFeature:
-        figures = (float(told[name]) for name in ("score", "mean", "coverage", "max"))
-        return cls(int(told["feature"]), *figures, tuple(told["token"]), tuple(told["value"]))
+        return cls(
+            int(told["feature"]), float(told["score"]), float(told["mean"]), float(told["coverage"]),
+            float(told["max"]), tuple(told["token"]), tuple(told["value"]),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -183,18 +185,23 @@ class SoundTest(QObject):
             self._work().ask("detail", work, lambda found: self._detail(media, found), self.failed.emit)
 
     @property
-    def recording(self) -> bool:
-        return self._recorder is not None and self._recorder.recording
-
-    def record(self) -> None:
-        """Record from the microphone until `stop_recording`; the take is then tested."""
+    def recorder(self) -> Recorder:
+        """Made when it is first wanted."""
         if self._recorder is None:
             self._recorder = Recorder(self)
             self._recorder.started.connect(lambda: self.recording_changed.emit(True))
             self._recorder.level.connect(self.level)
             self._recorder.saved.connect(self._recorded)
             self._recorder.failed.connect(self._not_recorded)
-        self._recorder.start(recordings() / f"{datetime.now():%Y-%m-%d %H.%M.%S}.wav")
+        return self._recorder
+
+    @property
+    def recording(self) -> bool:
+        return self._recorder is not None and self._recorder.recording
+
+    def record(self) -> None:
+        """Record from the microphone until `stop_recording`; the take is then tested."""
+        self.recorder.start(recordings() / f"{datetime.now():%Y-%m-%d %H.%M.%S}.wav")
 
     def stop_recording(self) -> None:
         if self._recorder is not None:

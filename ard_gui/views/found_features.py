@@ -49,6 +49,7 @@ class FoundFeatures(QTableWidget):
         self._name_of = name_of
         self._found: tuple[FoundFeature, ...] = ()
         self._extra: FoundFeature | None = None
+        self._titles: tuple[str, ...] = ()
         self.setAccessibleName("Features of the sound")
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -78,9 +79,11 @@ class FoundFeatures(QTableWidget):
         figures = ("μ", "c", "max") if score in ("mean", "coverage") else (score, "μ", "c", "max")
         titles = ("feature", name, *figures)
         self.setColumnCount(len(titles))
-        self.setHorizontalHeaderLabels(titles)
         for column, title in enumerate(titles):
-            self.horizontalHeaderItem(column).setToolTip(MEANING.get(title, title))
+            heading = QTableWidgetItem(title)
+            heading.setToolTip(MEANING.get(title, title))
+            self.setHorizontalHeaderItem(column, heading)
+        self._titles = titles
         self._fill(marked)
 
     def show_extra(self, one: FoundFeature | None) -> None:
@@ -112,7 +115,7 @@ class FoundFeatures(QTableWidget):
         by_feature = {one.feature: colour for one, colour in zip(self.marked(), colours().traces, strict=False)}
         for row in range(self.rowCount()):
             colour = by_feature.get(self._feature(row))
-            self.item(row, 0).setIcon(_swatch(colour) if colour else QIcon())
+            self._cell(row, 0).setIcon(_swatch(colour) if colour else QIcon())
 
     def _rows(self) -> tuple[FoundFeature, ...]:
         return self._found if self._extra is None else (*self._found, self._extra)
@@ -128,12 +131,11 @@ class FoundFeatures(QTableWidget):
             self.setRowCount(len(rows))
             for row, one in enumerate(rows):
                 figures = {"r": one.score, "μ": one.mean, "c": one.coverage, "max": one.max}
-                self._put(row, 0, str(one.feature), right=True)
-                self.item(row, 0).setData(Qt.ItemDataRole.UserRole, one.feature)
-                self.setItem(row, NAME, QTableWidgetItem())
+                self._cell(row, 0).setData(Qt.ItemDataRole.UserRole, one.feature)
+                self._cell(row, 0).setText(str(one.feature))
                 self._set_name(row)
-                for column in range(NAME + 1, self.columnCount()):
-                    self._put(row, column, number(figures[self.horizontalHeaderItem(column).text()]), right=True)
+                for column, title in enumerate(self._titles[NAME + 1 :], NAME + 1):
+                    self._cell(row, column).setText(number(figures[title]))
             self._mark(marked if any(one.feature in marked for one in rows) else {rows[0].feature} if rows else set())
         self._marks_changed()
 
@@ -144,17 +146,21 @@ class FoundFeatures(QTableWidget):
                 self.selectRow(row)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
 
-    def _put(self, row: int, column: int, text: str, *, right: bool) -> None:
-        item = QTableWidgetItem(text)
-        if right:
-            item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.setItem(row, column, item)
+    def _cell(self, row: int, column: int) -> QTableWidgetItem:
+        """The cell, made if it is not there; numbers stand on the right."""
+        item = self.item(row, column)
+        if item is None:
+            item = QTableWidgetItem()
+            if column != NAME:
+                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            self.setItem(row, column, item)
+        return item
 
     def _set_name(self, row: int) -> None:
         feature = self._feature(row)
         name = self._name_of(feature)
         on_page = self._extra is not None and feature == self._extra.feature
-        item = self.item(row, NAME)
+        item = self._cell(row, NAME)
         item.setText(f"{name} (the feature shown)".strip() if on_page else name)
         item.setToolTip(item.text())
 
@@ -164,8 +170,8 @@ class FoundFeatures(QTableWidget):
 
     def _size_columns(self) -> None:
         digit = self.fontMetrics().horizontalAdvance("0")
-        self.horizontalHeader().setDefaultSectionSize(digit * 9)
-        self.horizontalHeader().resizeSection(0, digit * 7 + 2 * SWATCH)
+        self.horizontalHeader().setDefaultSectionSize(digit * 7 + 6)
+        self.horizontalHeader().resizeSection(0, digit * 6 + 2 * SWATCH)
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
 
 

@@ -89,14 +89,16 @@ class SoundTestView(QWidget):
         layout.addWidget(halves, 1)
         layout.addWidget(self.summary)
         self.setFocusProxy(self.choose)
+        # narrower, the figures would leave no room for the names
+        self.setMinimumWidth(self.fontMetrics().horizontalAdvance("0") * 44)
 
     def _connect(self) -> None:
         test, session = self._test, self._session
         self.choose.clicked.connect(self._choose)
-        self.record.clicked.connect(lambda: test.stop_recording() if test.recording else self._record())
+        self.record.clicked.connect(self._record_or_stop)
         self.play.clicked.connect(self._toggle)
         test.changed.connect(self._refresh)
-        test.said.connect(lambda text, _fraction: self._say(f"{text} …" if text else ""))
+        test.said.connect(self._tell)
         test.failed.connect(self._fail)
         test.traced.connect(self.table.show_extra)
         test.detail_ready.connect(self.canvas.set_detail)
@@ -246,7 +248,10 @@ class SoundTestView(QWidget):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 
-    def _record(self) -> None:
+    def _record_or_stop(self) -> None:
+        if self._test.recording:
+            self._test.stop_recording()
+            return
         self._session.player.pause()
         self._say("Opening the microphone …")
         self._test.record()
@@ -261,6 +266,11 @@ class SoundTestView(QWidget):
         db = 20 * math.log10(peak) if peak > 0 else QUIETEST_DB
         self.level.setValue(round(max(QUIETEST_DB, db)))
         self.level.setFormat(f"{seconds:.1f} s")
+
+    def _tell(self, text: str, fraction: float) -> None:
+        """What is being done."""
+        share = f" {fraction:.0%}" if fraction >= 0 else ""
+        self._say(f"{text}{share} …" if text else "")
 
     def _say(self, text: str) -> None:
         self.note.setText(text)
