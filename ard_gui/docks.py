@@ -32,7 +32,7 @@ class Dock:
     shown : bool
         Whether it is shown at first.
     size : int
-        Width, or height at the bottom, at first; pixels at a usual text size.
+        Width at first, in pixels.
     keys : str
         Shortcut that shows or hides it.
     """
@@ -63,5 +63,5 @@ DOCKS: tuple[Dock, ...] = (
     Dock(
         "test_sound", "Test a sound", Area.RightDockWidgetArea, _later("test_sound", "SoundTestView"), keys="Ctrl+Alt+5"
     ),
-    Dock("rating", "Rating", Area.BottomDockWidgetArea, _later("rating", "RatingView"), keys="Ctrl+Alt+6"),
+    Dock("rating", "Rating", Area.RightDockWidgetArea, _later("rating", "RatingView"), keys="Ctrl+Alt+6"),
 )

@@ -137,10 +137,8 @@ class MainWindow(QMainWindow):
         self.view(row.id) if row.shown else dock.hide()
 
     def _size_docks(self) -> None:
-        for row in DOCKS:
-            flat = row.area == Qt.DockWidgetArea.BottomDockWidgetArea
-            way = Qt.Orientation.Vertical if flat else Qt.Orientation.Horizontal
-            self.resizeDocks([self.docks[row.id]], [min(row.size, (self.height() if flat else self.width()) // 3)], way)
+        docks = [self.docks[row.id] for row in DOCKS]
+        self.resizeDocks(docks, [min(row.size, self.width() // 3) for row in DOCKS], Qt.Orientation.Horizontal)
 
     def _bind(self) -> None:
         session, actions = self.session, self.actions_table
