@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 
 from ard_gui.actions import Actions
 from ard_gui.main_window import MainWindow
+from ard_gui.services.playback.sound import Sound
 from ard_gui.services.sound_test import Encoded, FoundFeature, read_sound, rows
 from ard_gui.session import Session
 from ard_gui.theme import colours
@@ -47,7 +48,10 @@ def session(application: QApplication, study: Study, tmp_path_factory: pytest.Te
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ARD_HOME", str(tmp_path_factory.mktemp("home")))
         found = Session()
+        # the silent output's thread lives as long as the session
         found.player.set_device("silent")
+        found.player.play(Sound("silence", np.zeros(1600, np.float32), 16000))
+        until(lambda: not found.player.playing)
         assert not found.sound_test.recorder.recording
         found.open_study(study.root)
         until(lambda: found.ranking is not None)
