@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QKeySequence, QPainter, QPixmap, QShortcut
+from PySide6.QtGui import QColor, QIcon, QKeySequence, QPainter, QPixmap, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from ard_gui.services.sound_test import FoundFeature
@@ -13,6 +13,7 @@ from ard_gui.theme import colours
 from backend.export.wording import number
 
 NAME = 1
+SHORTEST_NAME = 16
 MEANING = {
     "feature": "number of the feature; a coloured square: its trace is drawn",
     "r": "representativeness r = μ·c of the sound for the feature (Eq. 2)",
@@ -60,7 +61,6 @@ class FoundFeatures(QTableWidget):
         self.verticalHeader().hide()
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(40)
         self._size_columns()
         self.itemSelectionChanged.connect(self._marks_changed)
@@ -173,6 +173,19 @@ class FoundFeatures(QTableWidget):
         self.horizontalHeader().setDefaultSectionSize(digit * 7 + 6)
         self.horizontalHeader().resizeSection(0, digit * 6 + 2 * SWATCH)
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
+        self._give_name_the_rest()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._give_name_the_rest()
+
+    def _give_name_the_rest(self) -> None:
+        """Names take the room that the figures leave, and are never narrower than a word or two."""
+        header = self.horizontalHeader()
+        others = sum(header.sectionSize(column) for column in range(header.count()) if column != NAME)
+        word = self.fontMetrics().averageCharWidth() * SHORTEST_NAME
+        if header.count() > NAME:
+            header.resizeSection(NAME, max(word, self.viewport().width() - others))
 
 
 def _swatch(colour: str) -> QIcon:
