@@ -10,9 +10,11 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from ard_gui.services.clip_media import ClipMedia
 from ard_gui.services.listening import Listening
+from ard_gui.services.model_server import ModelServer
 from ard_gui.services.own_notes import OwnNotes
 from ard_gui.services.playback.player import Player
 from ard_gui.services.reader import Reader
+from ard_gui.services.sound_test import SoundTest
 from ard_gui.services.study_reading import FeatureLines, OpenRanking, Overview, overview
 from ard_gui.services.study_watch import Stamps, StudyWatch, result_stamps
 from ard_gui.services.worker import Worker
@@ -25,6 +27,7 @@ from backend.study.folder import Study
 from backend.study.user_data import user_data
 
 SAVE_AFTER_MS = 500
+AHEAD, ROWS_AHEAD = "first clips of the next features", 2
 Files = tuple[Path | None, ...]
 
 
@@ -66,9 +69,12 @@ class Session(QObject):
     player : Player
         Plays one sound at a time; opens nothing before the first is played.
     listening : Listening
-        Plays the current clip with the player.
+        Plays the clips of the shown feature with the player.
     notes : OwnNotes
         What the person noted on the study.
+    model_server : ModelServer or None
+        Of the open study; its process starts when it is first asked.
+    sound_test : SoundTest
     overview : Overview or None
     ranking : OpenRanking or None
     shown : int array
@@ -89,16 +95,19 @@ class Session(QObject):
     sound_offered = Signal(object)
     closing = Signal()
 
-    def __init__(self, preferences: Preferences | None = None) -> None:
+    def __init__(self, preferences: Preferences | None = None, player: Player | None = None) -> None:
         super().__init__()
         self.preferences = preferences or Preferences(user_data() / "preferences.json")
         self.selection, self.query = Selection(), FeatureQuery()
         self.undo, self.notices = UndoStack(), Notices()
         self.reader, self.worker, self.watch = Reader(), Worker("window-worker"), StudyWatch()
         self.media = ClipMedia(lambda: self.preferences.values.roots)
-        self.player = Player()
-        self.listening = Listening(self.preferences, self.media, self.player, self.notices)
+        self.player = player or Player()
+        self.listening = Listening(self.selection, self.media, self.player, self.preferences, self.notices)
         self.notes = OwnNotes(self.undo, self.notices)
+        self.model_server: ModelServer | None = None
+        self._left_server: ModelServer | None = None
+        self.sound_test = SoundTest()
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
         self.lines: FeatureLines | None = None
@@ -111,6 +120,8 @@ class Session(QObject):
         self.watch.vanished.connect(self._vanished)
         self.watch.returned.connect(self._returned)
         self.selection.feature_changed.connect(self._read_feature)
+        self.feature_read.connect(self.listening.show)
+        self.listening.rested.connect(self._look_further)
         self._saving = QTimer(self)
         self._saving.setSingleShot(True)
         self._saving.setInterval(SAVE_AFTER_MS)
@@ -160,6 +171,8 @@ class Session(QObject):
         self.undo.clear()
         self.listening.leave()
         self.media.forget()
+        self.sound_test.leave()
+        self._close_server()
         self.overview = self.ranking = self.lines = None
         self.shown = np.empty(0, np.int64)
         self._files = ()
@@ -173,15 +186,25 @@ class Session(QObject):
             self._save_preferences()
         self.watch.close()
         self.reader.close()
-        self.listening.close()
         self.media.close()
+        self.sound_test.close()
+        self._close_server()
         self.player.close()
         self.notes.close()
         self.worker.close()
 
     def ended(self, seconds: float) -> bool:
         """Whether what was given to the worker is done, after waiting up to `seconds`; for after the window's end."""
-        return self.worker.close(seconds) and self.notes.ended(seconds) and self.reader.close(0)
+        server = self._left_server
+        return (
+            self.worker.close(seconds) and self.notes.ended(seconds) and self.reader.close(0)
+            and (server is None or server.wait_gone(seconds))
+        )  # fmt: skip
+
+    def _close_server(self) -> None:
+        if self.model_server is not None:
+            self.model_server.close()
+            self._left_server, self.model_server = self.model_server, None
 
     def _arrived(self, kind: str, result: Any) -> None:
         if kind == "overview":
@@ -193,12 +216,15 @@ class Session(QObject):
             self.listening.leave()
             self.selection.clear()
             self.notes.show(self.ranking.name)
+            self.sound_test.use_ranking(self.ranking.name)
             self.ranking_opened.emit()
         elif kind == "refresh":
             self._read_anew(*result)
         elif kind == "feature" and result.feature == self.selection.feature:
             self.lines = result
             self.feature_read.emit(result)
+        elif kind == AHEAD and result[0] is self.ranking:
+            self.listening.look_further(result[1])
 
     def _failed(self, kind: str, message: str) -> None:
         self.notices.error(message)
@@ -210,6 +236,8 @@ class Session(QObject):
         self.overview, self.first_ranking = found, ""
         self.preferences.visited(found.study.root)
         self.notes.open(found.study, self.preferences.values.author)
+        self.model_server = ModelServer(found.study.root)
+        self.sound_test.open(self.model_server)
         self.study_opened.emit()
         self.watch.start(found.study, stamps)
         if found.rankings:
@@ -242,6 +270,7 @@ class Session(QObject):
         self._warn_of_unread(ranking)
         try:
             self.notes.show(ranking.name)
+            self.sound_test.use_ranking(ranking.name)
             self.ranking_opened.emit()
         finally:
             self.refreshing = False
@@ -269,10 +298,19 @@ class Session(QObject):
             ranking = self.ranking
             self.reader.ask("feature", lambda: ranking.lines(feature))
 
+    def _look_further(self) -> None:
+        """The first clips of the features below the chosen one in the table are read ahead."""
+        ranking, feature = self.ranking, self.selection.feature
+        place = np.flatnonzero(self.shown == feature)
+        if ranking is not None and len(place):
+            below = self.shown[place[0] + 1 : place[0] + 1 + ROWS_AHEAD].tolist()
+            self.reader.ask(AHEAD, lambda: (ranking, ranking.first_clips(below)))
+
     def _preference_changed(self, name: str) -> None:
         self._saving.start()
         if name == "roots":
             self.media.forget()
+            self.listening.ask_again()
 
     def _save_preferences(self) -> None:
         self.worker.run(

@@ -1,82 +1,98 @@
-"""Hearing the clips of a feature: joins the current card, its sound, the player and the person's preferences."""
+"""Hearing the clips of the shown feature: joins what is chosen, the clips' sound, the player and the preferences."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
+from ard_gui.services.active_intervals import active_intervals, inactive
 from ard_gui.services.clip_media import ClipMedia, Media
-from ard_gui.services.feature_lines import ClipLine, TraceLine
+from ard_gui.services.feature_lines import ClipLine, FeatureLines
 from ard_gui.services.playback.player import Player
 from ard_gui.services.playback.programme import Interval
-from ard_gui.services.playback.sound import Sound
+from ard_gui.services.sound_preferences import SoundPreferences
+from ard_gui.services.sounds_ahead import OWNER, SoundsAhead, sound_of
 from ard_gui.state.notices import Notices
 from ard_gui.state.preferences import Preferences
+from ard_gui.state.selection import NONE, Selection
+from backend.store.clip_key import clip_key
+from backend.store.clips import Clip
 
-FRAME_MS = 16
-AUTOPLAY_AFTER_MS = 150
-"""Holding an arrow key starts no sound before it is let go."""
+FRAME_MS, LINGER_FRAMES = 16, 30
+AUTOPLAY_AFTER_MS = 120
+"""Longer than keys repeat (some 90 ms on the slowest usual setting): a held arrow plays only where it is let go."""
+REST_MS = 400
+"""Who stays so long with a feature lets the pictures on the screen be made first; then comes what is further away."""
 
-SETTLED_AFTER_MS = 80
-"""What the device had been given when it was paused has been heard by then."""
-
-OWNER = "listening"
-SPEEDS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
-MEET_SECONDS = 1e-3
+Use = Callable[[Media], None]
 
 
 class Listening(QObject):
-    """Plays the current clip and says where it is.
+    """Plays clips by their row in the clip table. Every method returns at once; a row that is not on the page is left.
+
+    A clip's sound is used as soon as it has been read, if nothing else was wanted meanwhile. Times are seconds of the
+    clip.
 
     Signals
     -------
-    moved(clip: int, seconds: float)
-        Once per frame while it plays, and after a seek.
-    clip_changed(clip: int)
-        Which clip is heard now; −1 while nothing plays.
-    switched(ClipLine)
-        The comparison went to this clip, which should become the current one.
+    playhead(row: int, seconds: float or None)
+        Where a clip is heard: every frame while it plays, and after a pause or a seek; None where it is heard no more.
+    changed()
+        Another clip is heard, it plays or does not, or is being read; also after every change of the player.
+    rested()
+        The person has stayed with a feature for a while: time to look ahead.
 
     Attributes
     ----------
-    line : ClipLine or None
-        The current clip.
-    region_of : function
-        Gives the marked part of a clip, None for none.
+    row : int
+        The clip that the player holds, playing or not; −1 for none.
     """
 
-    moved = Signal(int, float)
-    clip_changed = Signal(int)
-    switched = Signal(object)
+    playhead = Signal(int, object)
+    changed = Signal()
+    rested = Signal()
 
-    def __init__(self, preferences: Preferences, media: ClipMedia, player: Player, notices: Notices) -> None:
+    def __init__(
+        self, selection: Selection, media: ClipMedia, player: Player, preferences: Preferences, notices: Notices
+    ) -> None:
         super().__init__()
-        self._preferences, self._media, self.player = preferences, media, player
-        self.line: ClipLine | None = None
-        self.region_of: Callable[[int], Interval | None] = lambda _clip: None
+        self._selection, self._media, self.player = selection, media, player
+        self._preferences, self._notices = preferences, notices
+        self._page: FeatureLines | None = None
+        self._lines: dict[int, ClipLine] = {}
+        self._regions: dict[int, Interval] = {}
         self._heard: list[ClipLine] = []
-        """The last two clips that were played, the newest last."""
-        self._wish: tuple[ClipLine, Callable[[ClipLine, Media], None]] | None = None
+        """The last two clips that were played, the newest last; the player holds that one unless `_key` differs."""
+        self._key = ""
+        self._wish: tuple[ClipLine, Use] | None = None
         self._cue: tuple[int, float] | None = None
-        self._coming: tuple[ClipLine, ...] = ()
-        self._told = -1
-        self._frame = self._timer(FRAME_MS, self._tell_place, once=False)
+        """Where a clip that does not play yet was pointed into."""
+        self._ahead = SoundsAhead(media, player)
+        self._told: tuple[int, float | None] = (NONE, None)
+        self._over = False
+        self._quiet = True
+        """The page has been opened by the window, not by the person: nothing plays by itself."""
+        self._asked_early = False
+        """The person asked for the clip of a feature that has not been read yet."""
+        self._frame = self._timer(FRAME_MS, self._next_frame, once=False)
+        self._lingering = 0
         self._frame.setTimerType(Qt.TimerType.PreciseTimer)
-        self._autoplay = self._timer(AUTOPLAY_AFTER_MS, self._play_current)
-        self._settle = self._timer(SETTLED_AFTER_MS, self._tell_place)
+        self._autoplay = self._timer(AUTOPLAY_AFTER_MS, self._play_chosen)
+        self._rest = self._timer(REST_MS, self.rested.emit)
+        self._settled = self._timer(0, self._end_quiet)
         media.ready.connect(self._media_ready)
         media.failed.connect(self._media_failed)
         player.changed.connect(self._player_changed)
-        player.finished.connect(lambda _key: self._tell_place())
+        player.finished.connect(self._finished)
         player.failed.connect(notices.warning)
-        self._notices = notices
-        preferences.changed.connect(self._apply)
-        for name in ("loop", "only_active", "match_loudness", "volume", "mute", "speed", "latency_ms"):
-            self._apply(name)
+        # before the player is told: what would be silent is paused with a word
+        preferences.changed.connect(self._preference_changed)
+        self.sound = SoundPreferences(preferences, player)
+        selection.feature_changed.connect(self._feature_changed)
+        selection.clip_changed.connect(self._clip_changed)
 
-    def _timer(self, milliseconds: int, slot: Callable[[], None], *, once: bool = True) -> QTimer:
+    def _timer(self, milliseconds: int, slot: Callable[[], object], *, once: bool = True) -> QTimer:
         timer = QTimer(self)
         timer.setInterval(milliseconds)
         timer.setSingleShot(once)
@@ -84,206 +100,313 @@ class Listening(QObject):
         return timer
 
     @property
-    def sounding(self) -> ClipLine | None:
-        """The clip whose sound the player holds, playing or not."""
-        last = self._heard[-1] if self._heard else None
-        media = None if last is None else self._media.find(last.clip)
-        return last if media is not None and media.key == self.player.key else None
+    def line(self) -> ClipLine | None:
+        """The clip that the player holds; None for none, or while another view plays a sound of its own."""
+        return self._heard[-1] if self._heard and self._key == self.player.key else None
 
-    def set_current(self, line: ClipLine | None, coming: Sequence[ClipLine] = ()) -> None:
-        """Another card is the current one; `coming` are the clips after it."""
-        before, self.line = self.line, line
-        self._coming = tuple(coming)
-        self._cue = None
-        sounding = self.sounding
-        if line is not None and sounding is not None and sounding.clip == line.clip:
-            # the same sound on another feature's page
-            self._heard[-1] = line
-            self.player.set_active(active_intervals(line))
-        elif line is not None and before is not line and self._preferences.values.autoplay:
-            self._autoplay.start()
-        self._preload()
+    @property
+    def row(self) -> int:
+        return NONE if self.line is None else self.line.clip
 
-    def toggle(self) -> None:
-        """Play the current clip, or pause it, or play on."""
-        if self.line is None:
-            return
-        sounding = self.sounding
-        if sounding is not None and sounding.clip == self.line.clip and self._cue is None:
-            self.player.toggle()
-        else:
-            self._play_current()
+    @property
+    def playing(self) -> bool:
+        """Whether a clip plays."""
+        return self.player.playing and self.line is not None
 
-    def stop(self) -> None:
-        """Stop, and forget what was about to play."""
-        self._wish = None
-        self._autoplay.stop()
-        self.player.stop()
+    @property
+    def waiting_for(self) -> ClipLine | None:
+        """The clip that will be heard as soon as it has been read."""
+        return None if self._wish is None else self._wish[0]
 
-    def seek(self, seconds: float) -> None:
-        """Go to a second of the current clip; where it does not play yet, it will begin there."""
-        if self.line is None:
-            return
-        sounding = self.sounding
-        if sounding is not None and sounding.clip == self.line.clip:
-            self.player.seek(seconds)
-            self._tell_place()
-        else:
-            self._cue = (self.line.clip, seconds)
-            self.moved.emit(self.line.clip, seconds)
-            if self.player.playing:
-                self._play_current()
-
-    def set_region(self, region: Interval | None) -> None:
-        """The marked part of the current clip has changed."""
-        sounding = self.sounding
-        if self.line is not None and sounding is not None and sounding.clip == self.line.clip:
-            self.player.set_region(region)
-
-    def compare(self) -> None:
-        """Go on at the same second in the current clip if another is heard, else in the one heard before."""
-        sounding = self.sounding
-        if sounding is None or self.line is None:
-            self.toggle()
-            return
-        others = [one for one in self._heard if one.clip != sounding.clip]
-        wanted = self.line if self.line.clip != sounding.clip else (others[-1] if others else None)
-        if wanted is not None:
-            self._obtain(wanted, self._switch)
-
-    def faster(self, by: int) -> None:
-        """To the next of `SPEEDS`, up or down."""
-        now = self._preferences.values.speed
-        nearest = min(range(len(SPEEDS)), key=lambda i: abs(SPEEDS[i] - now))
-        self._preferences.set("speed", SPEEDS[min(max(nearest + by, 0), len(SPEEDS) - 1)])
-
-    def flip(self, name: str) -> None:
-        """Turn a preference on or off: loop, only_active, match_loudness, mute, autoplay."""
-        self._preferences.set(name, not getattr(self._preferences.values, name))
+    def show(self, lines: FeatureLines) -> None:
+        """Another feature's page is shown, or the same one's again."""
+        again = self._page is not None and self._page.feature == lines.feature
+        self._page = lines
+        self._lines = {line.clip: line for group in lines.groups for line in group.lines}
+        line = self.line
+        if line is not None and line.clip in self._lines:
+            self._heard[-1] = self._lines[line.clip]
+            self._restrict(active_intervals(self._heard[-1]))
+        if not again:
+            self._regions.clear()
+            if line is not None and line.clip in self._lines:
+                self.player.set_region(None)
+            self._moved()
+        if self._asked_early:
+            self._asked_early = False
+            # the clips on the page choose the current one first
+            self._autoplay.start(0)
+        self._rest.start()
+        if self._quiet:
+            self._settled.start()
 
     def leave(self) -> None:
-        """Another study or SAE is shown."""
+        """Another study or SAE is shown: nothing of the old one is heard any more."""
         self.stop()
-        self.line, self._cue = None, None
-        self._heard.clear()
-        self._coming = ()
-        self._tell_clip()
+        self._page, self._quiet = None, True
+        self._lines, self._regions, self._heard, self._key = {}, {}, [], ""
+        self._ahead.expect((), ())
+        self._asked_early = False
+        self._rest.stop()
+        self.changed.emit()
 
     def close(self) -> None:
         """Say nothing any more; the player is closed by whoever made it."""
-        self._wish = None
-        for timer in (self._frame, self._autoplay, self._settle):
+        for timer in (self._frame, self._autoplay, self._rest, self._settled):
             timer.stop()
+        self._wish = None
         self.blockSignals(True)
 
-    def _play_current(self) -> None:
-        if self.line is not None:
-            self._obtain(self.line, self._play)
+    def current(self) -> int:
+        """The chosen clip, or else the feature's most representative one; −1 where there is none."""
+        if self._selection.clip in self._lines:
+            return self._selection.clip
+        groups = [] if self._page is None else self._page.groups
+        return next((group.lines[0].clip for group in groups if group.lines), NONE)
 
-    def _obtain(self, line: ClipLine, use: Callable[[ClipLine, Media], None]) -> None:
-        """Do something with a clip's media, now or as soon as they have been read."""
+    def toggle(self) -> None:
+        """Play the current clip, or pause it, or play on."""
+        if self._page is None or self._page.feature != self._selection.feature:
+            self._asked_early = self._selection.feature != NONE
+        elif self.current() != NONE:
+            self.toggle_clip(self.current())
+        else:
+            self.pause()
+
+    def toggle_clip(self, row: int) -> None:
+        """The same for any clip of the page; a clip that is still awaited is not wanted any more."""
+        waiting = self.waiting_for
+        if waiting is not None and waiting.clip == row:
+            self._forget_wish()
+        elif row != self.row or row == NONE:
+            self.play_clip(row, self._cue[1] if self._cue is not None and self._cue[0] == row else 0.0)
+        elif self.playing or not self._silent_here(self._heard[-1]):
+            self._autoplay.stop()
+            self._over = False
+            self.player.toggle()
+
+    def play_clip(self, row: int, start: float = 0.0) -> None:
+        """Play a clip from `start` on; where a region is marked or only what is active is heard, from there."""
+        line = self._lines.get(row)
+        if line is None:
+            return
         self._autoplay.stop()
+        if self._silent_here(line):
+            self._forget_wish()
+            self.player.pause()
+        else:
+            self._obtain(line, lambda media: self._play(line, media, start))
+
+    def pause(self) -> None:
+        """Stop where it is; what is awaited is not wanted any more."""
+        self._autoplay.stop()
+        self._forget_wish()
+        self.player.pause()
+
+    def stop(self) -> None:
+        """Stop, go back to the beginning and take the playhead away."""
+        self._autoplay.stop()
+        self._forget_wish()
+        self._forget_cue()
+        self.player.stop()
+        self._tell(self._told[0], None)
+
+    def seek(self, row: int, seconds: float) -> None:
+        """Go to a moment of a clip. One that is not held begins there: at once if another plays, else when asked to."""
+        if row == self.row:
+            self._over = False
+            self.player.seek(seconds)
+            self._tell_place()
+        elif self.playing:
+            self.play_clip(row, seconds)
+        elif row in self._lines:
+            self._cue = (row, max(0.0, seconds))
+            self._tell(row, self._cue[1])
+
+    def skip(self, seconds: float) -> None:
+        """Go on or back in the clip that is held."""
+        if self.line is not None:
+            self.seek(self.row, self.player.position() + seconds)
+
+    def set_region(self, row: int, region: Interval | None) -> None:
+        """Play only this part of a clip, while its feature is shown; None for all of it."""
+        if region is None:
+            self._regions.pop(row, None)
+        else:
+            self._regions[row] = (min(region), max(region))
+        if row == self.row:
+            self.player.set_region(self._regions.get(row))
+
+    def compare(self) -> None:
+        """Back and forth between the last two clips heard, at the same place without a gap; it becomes the chosen one.
+
+        After a single one, the current clip is the other. What does not play is played.
+        """
+        held = self.line
+        other = self._heard[0] if len(self._heard) == 2 else self._lines.get(self.current())
+        if held is None or other is None or other.clip == held.clip:
+            self.toggle()
+            return
+        self._autoplay.stop()
+        start = 0.0 if self._over else self.player.position()
+        silent = not self.playing
+        self._obtain(other, lambda media: self._play(other, media, start) if silent else self._switch(other, media),
+                     keep=True)  # fmt: skip
+
+    def look_ahead(self, clips: Sequence[Clip]) -> None:
+        """What will probably be wanted next is read and made ready to start; it replaces what was named before."""
+        self._ahead.expect(near=clips)
+        self._want()
+
+    def look_further(self, clips: Sequence[Clip]) -> None:
+        """The same for what comes after that: the first clips of the next features."""
+        self._ahead.expect(far=clips)
+        self._want()
+
+    def ask_again(self) -> None:
+        """Folders of sound were found: what is awaited is read anew."""
+        if self._wish is not None and self._wish[0].media is not None:
+            self._media.ask(self._wish[0].media, OWNER)
+
+    def _obtain(self, line: ClipLine, use: Use, *, keep: bool = False) -> None:
+        """Do something with a clip's media, now or once they have been read; until then nothing plays unless `keep`."""
         media = self._media.find(line.clip)
         if media is not None:
             self._wish = None
-            use(line, media)
-        elif line.media is not None:
-            self._wish = (line, use)
-            self._media.ask(line.media, OWNER)
+            use(media)
+            return
+        if not keep:
+            self.player.pause()
+        if line.media is None:
+            self._forget_wish()
+            self._notices.warning(f"It is not known which sound {line.name} is.")
+            return
+        self._wish = (line, use)
+        self._media.ask(line.media, OWNER)
+        self.changed.emit()
 
-    def _play(self, line: ClipLine, media: Media) -> None:
-        region = self.region_of(line.clip)
-        start = self._cue[1] if self._cue is not None and self._cue[0] == line.clip else region[0] if region else 0.0
-        self._cue = None
-        self._remember(line)
-        self.player.play(_sound(media), start, active_intervals(line))
-        if region is not None:
-            self.player.set_region(region)
-        self._preload()
+    def _play(self, line: ClipLine, media: Media, start: float) -> None:
+        self._hold(line, media)
+        self.player.play(sound_of(media), start, active_intervals(line))
+        if self.player.region != self._regions.get(line.clip):
+            self.player.set_region(self._regions.get(line.clip))
+        self._ahead.awake = True
+        self._ahead.prepare()
 
     def _switch(self, line: ClipLine, media: Media) -> None:
-        self._remember(line)
-        self.player.switch_to(_sound(media), active_intervals(line))
-        self._tell_clip()
-        self.switched.emit(line)
+        self._hold(line, media)
+        self.player.switch_to(sound_of(media), active_intervals(line))
+        if line.clip in self._lines:
+            self._selection.choose_clip(line.clip, clip_key(line.media) if line.media is not None else "")
 
-    def _remember(self, line: ClipLine) -> None:
+    def _hold(self, line: ClipLine, media: Media) -> None:
+        """From now on the player holds this clip."""
+        self._cue = None
         self._heard = [*(one for one in self._heard if one.clip != line.clip), line][-2:]
+        self._key, self._over = media.key, False
 
-    def _media_ready(self, clip: int, media: Media) -> None:
-        if self._wish is not None and self._wish[0].clip == clip:
-            (line, use), self._wish = self._wish, None
-            use(line, media)
-        elif any(one.clip == clip for one in self._coming):
-            self._preload()
+    def _silent_here(self, line: ClipLine) -> bool:
+        """Whether nothing of a clip would be heard because only what is active is; the person is told."""
+        silent = self._preferences.values.only_active and inactive(line)
+        if silent:
+            self._notices.info(
+                f"The feature is nowhere active in {line.name}. Turn “Only where active” off to hear it."
+            )
+        return silent
 
-    def _media_failed(self, clip: int, text: str) -> None:
-        if self._wish is not None and self._wish[0].clip == clip:
+    def _restrict(self, active: Sequence[Interval] | None) -> None:
+        """The page's feature is active elsewhere in the clip that is held than the one it was begun for."""
+        if self.playing and self._silent_here(self._heard[-1]):
+            self.player.pause()
+        self.player.set_active(active)
+
+    def _feature_changed(self, _feature: int) -> None:
+        self._autoplay.stop()
+        self._rest.stop()
+        self._asked_early = False
+        self._forget_wish()
+
+    def _clip_changed(self, clip: int) -> None:
+        waiting = self.waiting_for
+        if waiting is not None and waiting.clip != clip:
+            self._forget_wish()
+        if self._cue is not None and self._cue[0] != clip:
+            self._forget_cue()
+        if clip != NONE and clip != self.row:
+            self._moved()
+
+    def _moved(self) -> None:
+        if self._preferences.values.autoplay and not self._quiet:
+            self._autoplay.start(AUTOPLAY_AFTER_MS)
+
+    def _play_chosen(self) -> None:
+        row = self.current()
+        if self._page is not None and self._page.feature == self._selection.feature and row != NONE:
+            if row != self.row or not self.playing:
+                self.play_clip(row)
+
+    def _end_quiet(self) -> None:
+        self._quiet = False
+
+    def _want(self) -> None:
+        self._ahead.want(None if self._wish is None else self._wish[0].media)
+
+    def _forget_wish(self) -> None:
+        if self._wish is not None:
+            self._wish = None
+            self._want()
+            self.changed.emit()
+
+    def _forget_cue(self) -> None:
+        if self._cue is not None:
+            row, self._cue = self._cue[0], None
+            self._tell(row, None)
+
+    def _media_ready(self, row: int, media: Media) -> None:
+        if self._wish is not None and self._wish[0].clip == row:
+            (_, use), self._wish = self._wish, None
+            use(media)
+            self.changed.emit()
+        elif row in self._ahead:
+            self._ahead.prepare()
+
+    def _media_failed(self, row: int, text: str) -> None:
+        if self._wish is not None and self._wish[0].clip == row:
             self._wish = None
             self._notices.warning(text)
+            self.changed.emit()
 
-    def _preload(self) -> None:
-        """Make the next sounds ready to start; not before the first one was asked for, as that opens the device."""
-        if self._heard:
-            found = [self._media.find(line.clip) for line in self._coming]
-            self.player.preload([_sound(media) for media in found if media is not None])
+    def _preference_changed(self, name: str) -> None:
+        if name == "only_active" and self.playing and self._silent_here(self._heard[-1]):
+            self.player.pause()
 
     def _player_changed(self) -> None:
-        if self.player.playing:
+        if self.playing:
+            self._lingering = LINGER_FRAMES
             self._frame.start()
-        else:
+        self.changed.emit()
+
+    def _next_frame(self) -> None:
+        """A device still plays what it was given before a pause: the playhead comes to rest a little later."""
+        self._lingering -= not self.playing
+        if self._lingering < 0 or self.line is None or (not self.playing and self._told[1] is None):
             self._frame.stop()
+        else:
             self._tell_place()
-            self._settle.start()
-        self._tell_clip()
+
+    def _finished(self, key: str) -> None:
+        if self.line is not None and key == self._key:
+            self._over = True
+            self._tell(self.row, None)
 
     def _tell_place(self) -> None:
-        sounding = self.sounding
-        if sounding is not None and self._cue is None:
-            self.moved.emit(sounding.clip, self.player.position())
+        if self.line is not None:
+            self._tell(self.row, self.player.position())
 
-    def _tell_clip(self) -> None:
-        sounding = self.sounding
-        now = sounding.clip if sounding is not None and self.player.playing else -1
-        if now != self._told:
-            self._told = now
-            self.clip_changed.emit(now)
-
-    def _apply(self, name: str) -> None:
-        """Tell the player a preference."""
-        values, player = self._preferences.values, self.player
-        tell: dict[str, Callable[[], None]] = {
-            "loop": lambda: player.set_loop(values.loop),
-            "only_active": lambda: player.set_active_only(values.only_active),
-            "match_loudness": lambda: player.set_match_loudness(values.match_loudness),
-            "volume": lambda: player.set_volume(values.volume),
-            "mute": lambda: player.set_mute(values.mute),
-            "speed": lambda: player.set_speed(values.speed),
-            "latency_ms": lambda: player.set_latency_offset(values.latency_ms),
-            "device": lambda: player.set_device(values.device),
-        }
-        if name in tell:
-            tell[name]()
-
-
-def active_intervals(line: ClipLine) -> tuple[Interval, ...] | None:
-    """The parts of a clip in which the feature is active, tokens that meet joined; None where it is not known."""
-    if not len(line.trace.value):
-        return None if np.isnan(line.mean) or line.mean > 0 else ()
-    return joined(line.trace)
-
-
-def joined(trace: TraceLine) -> tuple[Interval, ...]:
-    """Unbroken active stretches, in seconds; tokens without a time are left out."""
-    timed = np.isfinite(trace.start) & np.isfinite(trace.end) & (trace.value > 0)
-    found: list[Interval] = []
-    for start, end in sorted(zip(trace.start[timed].tolist(), trace.end[timed].tolist(), strict=True)):
-        if found and start <= found[-1][1] + MEET_SECONDS:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
-        else:
-            found.append((start, end))
-    return tuple(found)
-
-
-def _sound(media: Media) -> Sound:
-    return Sound(media.key, media.wave, media.rate)
+    def _tell(self, row: int, seconds: float | None) -> None:
+        if row == NONE or (row, seconds) == self._told:
+            return
+        before, self._told = self._told, (row, seconds)
+        if before[0] not in (NONE, row) and before[1] is not None:
+            self.playhead.emit(before[0], None)
+        self.playhead.emit(row, seconds)

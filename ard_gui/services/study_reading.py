@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -24,7 +24,7 @@ from ard_gui.services.feature_lines import (
 )  # fmt: skip
 from backend.errors import ArdError
 from backend.export import wording
-from backend.store.clips import ClipTable
+from backend.store.clips import Clip, ClipTable
 from backend.store.columns import FeatureColumns
 from backend.store.concepts import ConceptsFile
 from backend.store.features import Columns, feature_columns
@@ -110,6 +110,11 @@ class OpenRanking:
             histogram=Histogram(view.histogram, view.upper),
             groups=groups,
         )
+
+    def first_clips(self, features: Sequence[int]) -> list[Clip]:
+        """The most representative clip of each feature that has one, in their order."""
+        found = [self.file.most_list(feature)[0][:1] for feature in features]
+        return self.clips.rows([int(clip) for clips in found for clip in clips])
 
     def feature_name(self, feature: int) -> str:
         """What a feature is called; "" if it has no name."""

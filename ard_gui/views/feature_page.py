@@ -18,6 +18,7 @@ from ard_gui.views.feature_header import FeatureHeader
 from ard_gui.views.manifest_dialog import ManifestDialog
 from ard_gui.views.transport import Transport
 
+CLIPS_AHEAD = 2
 MANIFEST, CLIP_FEATURES = "manifest", "features of a clip"
 
 
@@ -74,13 +75,11 @@ class FeaturePage(QWidget):
         self.header.height_changed.connect(self._fit_header)
         cards.current_changed.connect(self._current_changed)
         cards.play_asked.connect(listening.toggle)
-        cards.seek_asked.connect(listening.seek)
+        cards.seek_asked.connect(lambda seconds: listening.seek(session.selection.clip, seconds))
         cards.region_changed.connect(self._region_changed)
         cards.features_asked.connect(self._ask_features)
-        listening.region_of = cards.media.regions.get
-        listening.moved.connect(cards.show_playhead)
-        listening.clip_changed.connect(cards.show_playing)
-        listening.switched.connect(lambda line: cards.choose_clip(line.clip))
+        listening.playhead.connect(cards.show_playhead)
+        listening.changed.connect(lambda: cards.show_playing(listening.row if listening.playing else -1))
 
     def show_feature(self, lines: FeatureLines) -> None:
         """Replace everything on the page."""
@@ -105,11 +104,13 @@ class FeaturePage(QWidget):
         if clip >= 0 and (current is None or current.clip != clip):
             self.cards.choose_clip(clip)
 
-    def _current_changed(self, line: ClipLine | None) -> None:
-        self._listening.set_current(line, self.cards.coming())
+    def _current_changed(self, _line: ClipLine | None) -> None:
+        coming = self.cards.coming()[:CLIPS_AHEAD]
+        self._listening.look_ahead([line.media for line in coming if line.media is not None])
 
     def _region_changed(self, start: float | None, end: float | None) -> None:
-        self._listening.set_region(None if start is None or end is None else (start, end))
+        region = None if start is None or end is None else (start, end)
+        self._listening.set_region(self._session.selection.clip, region)
 
     def _ask_behind(self, figure: Figure) -> None:
         ranking = self._session.ranking

@@ -1,172 +1,276 @@
-"""The bar under the cards: play, time, volume, speed and how it plays; a banner where nothing can be heard."""
+"""The bar under the clips: what is heard and where, how it plays, and through which device."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMenu, QSlider, QToolButton, QVBoxLayout, QWidget
+from functools import partial
+
+from PySide6.QtCore import QEvent, QSignalBlocker, QSize, Qt
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QMenu, QSizePolicy, QSlider, QToolButton, QWidget
 
 from ard_gui.actions import Actions
-from ard_gui.services.listening import SPEEDS, Listening
+from ard_gui.services.listening import Listening
 from ard_gui.services.playback.outputs import SILENT
+from ard_gui.services.sound_preferences import SPEEDS
 from ard_gui.state.preferences import Preferences
 from ard_gui.theme import colours
 from ard_gui.views.elided import ElidedLabel
 from ard_gui.views.glyphs import GlyphButton
+from ard_gui.views.seek_slider import SeekSlider
 
-TOGGLES = (
-    # preference, action, glyph, name, tip
-    ("loop", "listen.loop", "loop", "Loop", "Play the clip, or its marked part, again and again"),
-    ("only_active", "listen.active", "active", "Only where active", "Leave out the parts in which it is inactive"),
-    ("autoplay", "listen.autoplay", "autoplay", "Play on move", "Play each clip as soon as it is chosen"),
-    ("match_loudness", "", "match", "Match loudness", "Bring every clip to the same loudness"),
+SWITCHES = (
+    # preference, action, glyph, name
+    ("loop", "listen.loop", "loop", "Loop"),
+    ("only_active", "listen.active", "active", "Only where active"),
+    ("autoplay", "listen.autoplay", "autoplay", "Play on move"),
+    ("match_loudness", "listen.match", "match", "Match loudness"),
 )
+NOTHING = "No clip played yet"
+SKIP_SECONDS = 1.0
+VOLUME_WIDTH, SEEK_WIDTH, NAME_WIDTH = 64, 70, 60
+SPACING = 3
 
 
 class Transport(QWidget):
-    """Shows and changes what `Listening` and the preferences say.
+    """Shows what `Listening` and the preferences say, changes them, and answers the actions of the Listen menu.
 
-    Signals
-    -------
-    wanted_height_changed()
-        The banner came or went.
+    On one line where it fits, otherwise on two. Its buttons take the keyboard only from Tab, so that a click leaves it
+    with the clips or the table.
     """
-
-    wanted_height_changed = Signal()
 
     def __init__(self, listening: Listening, preferences: Preferences, actions: Actions) -> None:
         super().__init__()
         self._listening, self._preferences, self._actions = listening, preferences, actions
         self._player = listening.player
-        self.play = GlyphButton("play", "Play", "Play or pause (Space)", focus=True)
-        self.time = QLabel("0.00 / 0.00 s")
-        self.mute = GlyphButton("volume", "Mute", "Mute (M)", checkable=True, focus=True)
+        self.play = self._button("play", "Play", "listen.toggle")
+        self.halt = self._button("stop", "Stop", "listen.stop")
+        self.compare = self._button("compare", "Switch to the other clip", "listen.compare")
+        self.mute = self._button("volume", "Mute", "listen.mute", checkable=True)
+        self.toggles = {name: self._button(glyph, told, id_, checkable=True) for name, id_, glyph, told in SWITCHES}
+        self.name = ElidedLabel(NOTHING, mode=Qt.TextElideMode.ElideMiddle)
+        self.time = QLabel()
+        self.seek = SeekSlider()
         self.volume = QSlider(Qt.Orientation.Horizontal)
-        self.speed = QComboBox()
-        self.toggles: dict[str, GlyphButton] = {}
+        self.speed, self.speeds = QToolButton(), QMenu(self)
         self.device = GlyphButton("device", "Sound output", "Choose where the sound goes", focus=True)
-        self.menu = QMenu(self)
+        self.devices = QMenu(self)
         self.banner = ElidedLabel(lines=2)
+        self._heard, self._settings = QWidget(), QWidget()
+        self._lines = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._build()
         self._bind()
         self._show_preferences()
         self._show_banner(self._player.message)
+        self._show_heard()
+
+    def _button(self, glyph: str, name: str, action: str, *, checkable: bool = False) -> GlyphButton:
+        told = self._actions.entries[action].tip or name
+        return GlyphButton(glyph, name, f"{told.rstrip('.')}{self._key(action)}", checkable=checkable, focus=True)
+
+    def _key(self, action: str) -> str:
+        keys = self._actions.all_shortcuts(action)
+        return f" ({keys})" if keys else ""
 
     def _build(self) -> None:
+        self.name.setAccessibleName("Clip that is heard")
+        self.name.setMinimumWidth(NAME_WIDTH)
+        self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.time.setTextFormat(Qt.TextFormat.PlainText)
-        self.time.setMinimumWidth(self.fontMetrics().horizontalAdvance("00:00.00 / 00:00.00 s"))
-        self.time.setAccessibleName("Time")
+        self.time.setAccessibleName("Time and length")
+        self.time.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.seek.setAccessibleName("Place in the clip")
+        self.seek.setToolTip(f"Place in the clip: back{self._key('listen.back')}, on{self._key('listen.ahead')}")
+        self.seek.setMinimumWidth(SEEK_WIDTH)
         self.volume.setRange(0, 100)
-        self.volume.setFixedWidth(80)
+        self.volume.setFixedWidth(VOLUME_WIDTH)
+        self.volume.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.volume.setAccessibleName("Volume")
-        self.speed.setAccessibleName("Speed")
-        self.speed.setToolTip("Speed of playing, at the same pitch (< and >)")
-        self.speed.addItems([f"{one:g} ×" for one in SPEEDS])
+        self._fill_speeds()
         self.device.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.device.setMenu(self.menu)
-        bar = QHBoxLayout()
-        bar.setSpacing(4)
-        for widget in (self.play, self.time, self.mute, self.volume, self.speed):
-            bar.addWidget(widget)
-        bar.addStretch(1)
-        for name, action, glyph, label, tip in TOGGLES:
-            key = self._actions.shortcut_text(action) if action else ""
-            button = GlyphButton(
-                glyph, label, f"{label}: {tip}{f' ({key})' if key else ''}", checkable=True, focus=True
-            )
-            button.clicked.connect(lambda on, name=name: self._preferences.set(name, on))
-            self.toggles[name] = button
-            bar.addWidget(button)
-        bar.addWidget(self.device)
-        self.banner.setAccessibleName("Sound output")
-        self.banner.hide()
-        layout = QVBoxLayout(self)
+        self.device.setMenu(self.devices)
+        self.banner.setAccessibleName("What is wrong with the sound output")
+        heard = _row(self._heard, self.play, self.halt, self.name, self.seek, self.time)
+        heard.setStretchFactor(self.name, 2)
+        heard.setStretchFactor(self.seek, 3)
+        _row(self._settings, self.compare, *self.toggles.values(), self.speed, self.mute, self.volume, self.device)
+        self._lines.setSpacing(2 * SPACING)
+        self._lines.addWidget(self._heard, 1)
+        self._lines.addWidget(self._settings)
+        layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)
         layout.addWidget(self.banner)
-        layout.addLayout(bar)
+        layout.addLayout(self._lines)
+
+    def _fill_speeds(self) -> None:
+        self.speed.setAutoRaise(True)
+        self.speed.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.speed.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        slower, faster = self._key("listen.slower"), self._key("listen.faster")
+        self.speed.setToolTip(f"Speed, at the same pitch: slower{slower}, faster{faster}")
+        group = QActionGroup(self.speeds)
+        for speed in SPEEDS:
+            action = self.speeds.addAction(_times(speed))
+            action.setCheckable(True)
+            action.setData(speed)
+            action.triggered.connect(lambda _on, speed=speed: self._preferences.set("speed", speed))
+            group.addAction(action)
+        self.speed.setMenu(self.speeds)
 
     def _bind(self) -> None:
-        listening, actions = self._listening, self._actions
+        listening, actions, sound = self._listening, self._actions, self._listening.sound
         handlers = {
             "listen.toggle": listening.toggle,
             "listen.stop": listening.stop,
+            "listen.back": lambda: listening.skip(-SKIP_SECONDS),
+            "listen.ahead": lambda: listening.skip(SKIP_SECONDS),
             "listen.compare": listening.compare,
-            "listen.slower": lambda: listening.faster(-1),
-            "listen.faster": lambda: listening.faster(1),
-            "listen.loop": lambda: listening.flip("loop"),
-            "listen.active": lambda: listening.flip("only_active"),
-            "listen.autoplay": lambda: listening.flip("autoplay"),
-            "listen.mute": lambda: listening.flip("mute"),
+            "listen.slower": lambda: sound.step_speed(-1),
+            "listen.faster": lambda: sound.step_speed(1),
+            "listen.mute": lambda: sound.flip("mute"),
+            "listen.rescan": self._player.rescan,
+            **{id_: partial(sound.flip, name) for name, id_, *_ in SWITCHES},
         }
         for id_, handler in handlers.items():
             actions.bind(id_, handler)
-        self.play.clicked.connect(listening.toggle)
-        self.mute.clicked.connect(lambda on: self._preferences.set("mute", on))
+        self.play.clicked.connect(self._play_clicked)
+        self.halt.clicked.connect(listening.stop)
+        self.compare.clicked.connect(listening.compare)
+        self.mute.clicked.connect(lambda _on: sound.flip("mute"))
+        for name, button in self.toggles.items():
+            button.clicked.connect(lambda _on, name=name: sound.flip(name))
+        self.seek.seek_asked.connect(self._player.seek)
         self.volume.valueChanged.connect(lambda value: self._preferences.set("volume", value / 100))
-        self.speed.activated.connect(lambda row: self._preferences.set("speed", SPEEDS[row]))
-        self.menu.aboutToShow.connect(self._fill_devices)
+        self.devices.aboutToShow.connect(self._open_devices)
         self._preferences.changed.connect(lambda _: self._show_preferences())
-        listening.moved.connect(self._moved)
-        self._player.changed.connect(self._show_player)
+        listening.playhead.connect(lambda _row, _seconds: self._show_place())
+        listening.changed.connect(self._show_heard)
         self._player.banner.connect(self._show_banner)
 
-    def _show_player(self) -> None:
-        playing = self._player.playing
-        self.play.set_glyph("pause" if playing else "play")
-        self.play.setAccessibleName("Pause" if playing else "Play")
-        self._show_time(self._player.position())
+    def _play_clicked(self) -> None:
+        """The bar is about what is heard: another clip may be the current one."""
+        if self._listening.waiting_for is not None or self._player.playing:
+            self._listening.pause()
+        elif self._listening.line is not None:
+            self._listening.toggle_clip(self._listening.row)
+        else:
+            self._listening.toggle()
 
-    def _moved(self, _clip: int, seconds: float) -> None:
-        self._show_time(seconds)
+    def _show_heard(self) -> None:
+        line, waiting = self._listening.line, self._listening.waiting_for
+        active = self._player.playing or waiting is not None
+        self.play.set_glyph("pause" if active else "play")
+        self.play.setAccessibleName("Pause" if active else "Play")
+        if waiting is not None:
+            self.name.setText(f"Reading {waiting.name} …")
+        else:
+            self.name.setText(NOTHING if line is None else line.name)
+        for control in (self.halt, self.seek):
+            control.setEnabled(self._player.sound is not None)
+        self._show_place()
+        if self.devices.isVisible():
+            self._list_devices()
 
-    def _show_time(self, seconds: float) -> None:
+    def _show_place(self) -> None:
         sound = self._player.sound
-        length = sound.seconds if sound is not None else 0.0
-        text = f"{_clock(seconds, length)} / {_clock(length, length)}{'' if length >= 60 else ' s'}"
+        length = 0.0 if sound is None else sound.seconds
+        seconds = min(self._player.position(), length)
+        self.seek.show_place(seconds, length)
+        text = f"{clock(seconds)} / {clock(length)}"
         if text != self.time.text():
             self.time.setText(text)
+            wanted = self.time.fontMetrics().horizontalAdvance(f"{clock(length)} / {clock(length)}") + 4
+            if self.time.minimumWidth() != wanted:
+                self.time.setMinimumWidth(wanted)
+                self._arrange()
 
     def _show_preferences(self) -> None:
         values = self._preferences.values
-        for name, button in self.toggles.items():
-            button.setChecked(getattr(values, name))
-        for name, action, *_ in TOGGLES:
-            if action:
-                self._actions[action].setChecked(getattr(values, name))
+        for name, id_, *_ in SWITCHES:
+            self.toggles[name].setChecked(getattr(values, name))
+            self._actions[id_].setChecked(getattr(values, name))
         self._actions["listen.mute"].setChecked(values.mute)
         self.mute.setChecked(values.mute)
         self.mute.set_glyph("mute" if values.mute else "volume")
-        self.volume.setValue(round(values.volume * 100))
-        nearest = min(range(len(SPEEDS)), key=lambda i: abs(SPEEDS[i] - values.speed))
-        self.speed.setCurrentIndex(nearest)
-        self.volume.setToolTip(f"Volume: {round(values.volume * 100)} %")
+        percent = round(values.volume * 100)
+        with QSignalBlocker(self.volume):
+            self.volume.setValue(percent)
+        self.volume.setToolTip(f"Volume: {percent} %")
+        self.speed.setText(_times(values.speed))
+        self.speed.setAccessibleName(f"Speed {_times(values.speed)}")
+        for action in self.speeds.actions():
+            action.setChecked(action.data() == values.speed)
 
     def _show_banner(self, message: str) -> None:
         self.banner.setText(message)
         self.banner.set_colour(colours().warning)
         self.banner.setVisible(bool(message))
-        self.wanted_height_changed.emit()
 
-    def _fill_devices(self) -> None:
-        self.menu.clear()
+    def _open_devices(self) -> None:
+        """A list that was never made is made now; later ones are as old as the last look for devices."""
+        if not self._player.devices():
+            self._player.rescan()
+        self._list_devices()
+
+    def _list_devices(self) -> None:
+        self.devices.clear()
         wanted = self._preferences.values.device
-        rows = [("The system's choice", ""), *((one.label, one.label) for one in self._player.devices())]
-        rows.append(("Silent (no sound, the clock runs)", SILENT))
+        rows = [("The system's output", ""), *((one.label, one.label) for one in self._player.devices())]
+        rows.append(("Silent: no device", SILENT))
         if wanted not in [label for _, label in rows]:
             rows.insert(1, (f"{wanted} (not there)", wanted))
         for text, label in rows:
-            action = QAction(text.replace("&", "&&"), self.menu)
+            action = QAction(text.replace("&", "&&"), self.devices)
             action.setCheckable(True)
             action.setChecked(label == wanted)
-            action.triggered.connect(lambda _=False, label=label: self._preferences.set("device", label))
-            self.menu.addAction(action)
-        self.menu.addSeparator()
-        self.menu.addAction("Look for devices again", self._player.rescan)
+            action.triggered.connect(lambda _on, label=label: self._preferences.set("device", label))
+            self.devices.addAction(action)
+        self.devices.addSeparator()
+        self.devices.addAction(self._actions["listen.rescan"])
+
+    def _arrange(self) -> None:
+        """One line or two, as the width allows."""
+        needed = self._heard.minimumSizeHint().width() + self._settings.minimumSizeHint().width() + 40
+        one = self.width() >= needed
+        wanted = QBoxLayout.Direction.LeftToRight if one else QBoxLayout.Direction.TopToBottom
+        if self._lines.direction() != wanted:
+            self._lines.setDirection(wanted)
+            self._lines.setAlignment(self._settings, Qt.AlignmentFlag(0) if one else Qt.AlignmentFlag.AlignLeft)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """As narrow as the wider of its two lines."""
+        widths = (self._heard.minimumSizeHint().width(), self._settings.minimumSizeHint().width())
+        return QSize(max(widths) + 8, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._arrange()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self.banner.set_colour(colours().warning)
+        elif event.type() == QEvent.Type.FontChange:
+            self._arrange()
 
 
-def _clock(seconds: float, length: float) -> str:
-    """Seconds with hundredths; minutes before them where the clip has some."""
-    if length < 60:
-        return f"{seconds:.2f}"
-    return f"{int(seconds // 60)}:{seconds % 60:05.2f}"
+def clock(seconds: float) -> str:
+    """ "0:03.2", "1:02:03.4"."""
+    tenths = int(seconds * 10 + 1e-6)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    head = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{head}:{rest // 10:02d}.{rest % 10}"
+
+
+def _times(speed: float) -> str:
+    return f"{speed:g} ×"
+
+
+def _row(parent: QWidget, *widgets: QWidget) -> QHBoxLayout:
+    layout = QHBoxLayout(parent)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(SPACING)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return layout

@@ -65,6 +65,13 @@ class Line(QObject):
         if self.output is None and not self._opening:
             self.open(self.wish)
 
+    def choose(self, wish: str) -> None:
+        """Play through the output of this label from now on; before anything was played nothing is opened for it."""
+        if self.output is None and not self._opening:
+            self.wish = wish
+        else:
+            self.open(wish)
+
     def open(self, wish: str, *, rescan: bool = False) -> None:
         """Open the output of this label instead of the present one, after looking for devices again if `rescan`."""
         self.wish, self._opening = wish, True

@@ -214,7 +214,7 @@ class Player(QObject):
 
     def set_device(self, label: str) -> None:
         """Play through the device of this label from now on; "" the system's default, "silent" none."""
-        self._line.open(label)
+        self._line.choose(label)
         self.changed.emit()
 
     def rescan(self) -> None:
