@@ -176,6 +176,7 @@ class Session(QObject):
             self._save_preferences()
         self.watch.close()
         self.reader.close()
+        self.listening.close()
         self.media.close()
         self.player.close()
         self.notes.close()
@@ -270,9 +271,9 @@ class Session(QObject):
     def _look_further(self) -> None:
         """The first clips of the features below the chosen one in the table are read ahead."""
         ranking, feature = self.ranking, self.selection.feature
-        if ranking is not None and feature in self.shown:
-            place = self.shown.index(feature) + 1
-            below = self.shown[place : place + ROWS_AHEAD]
+        place = np.flatnonzero(self.shown == feature)
+        if ranking is not None and len(place):
+            below = self.shown[place[0] + 1 : place[0] + 1 + ROWS_AHEAD].tolist()
             self.reader.ask(AHEAD, lambda: (ranking, ranking.first_clips(below)))
 
     def _preference_changed(self, name: str) -> None:
