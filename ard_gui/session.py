@@ -186,6 +186,7 @@ class Session(QObject):
             self._save_preferences()
         self.watch.close()
         self.reader.close()
+        self.listening.close()
         self.media.close()
         self.sound_test.close()
         self._close_server()

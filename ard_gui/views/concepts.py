@@ -168,6 +168,7 @@ class ConceptsView(QWidget):
         bind("go.random", self._go_random)
         bind("go.next", lambda: self.table.step(1))
         bind("go.previous", lambda: self.table.step(-1))
+        bind("view.sort", self.menus.choose_sort)
         bind("view.columns", self.menus.choose_columns)
         bind("edit.copy_rows", lambda: self.copy(as_table=False))
         bind("edit.copy_csv", lambda: self.copy(as_table=True))
