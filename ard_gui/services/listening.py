@@ -309,7 +309,9 @@ class Listening(QObject):
         """Whether nothing of a clip would be heard because only what is active is; the person is told."""
         silent = self._preferences.values.only_active and inactive(line)
         if silent:
-            self._notices.info(f"The feature is nowhere active in {line.name}. Turn “Only where active” off to hear it.")
+            self._notices.info(
+                f"The feature is nowhere active in {line.name}. Turn “Only where active” off to hear it."
+            )
         return silent
 
     def _restrict(self, active: Sequence[Interval] | None) -> None:
