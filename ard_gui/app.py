@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import ard_gui.without_qt  # noqa: F401
+
+# isort: split
 from PySide6.QtWidgets import QApplication
 
 from ard_gui.main_window import MainWindow
@@ -16,13 +21,21 @@ from ard_gui.services.crash import CrashGuard
 from ard_gui.session import Session
 from ard_gui.theme import THEMES, apply_theme
 
+gc.enable()
 LAST_WRITING_SECONDS = 30.0
 """How long the process, its window gone, may still write what it was asked to."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Start the desktop; the exit status is Qt's."""
+def main(arguments: list[str] | None = None, loop: Callable[[], int] = QApplication.exec) -> int:
+    """Start the desktop; the exit status is Qt's.
+
+    Parameters
+    ----------
+    loop : function
+        Runs until the window is closed.
+    """
     options = _parser().parse_args(arguments)
+    gc.freeze()  # what was imported stays: the collector need not look at it again and again
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
     application.setApplicationName("ARD")
@@ -42,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.study is not None:
             window.open_study(options.study, options.feature)
         restoring.look()
-        status = application.exec()
+        status = loop()
     except Exception as error:
         print(f"ard-gui ended unexpectedly; the report is in {guard.report(error)}", file=sys.stderr)
         guard.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
@@ -11,8 +12,6 @@ from PySide6.QtWidgets import QWidget
 from ard_gui.actions import Actions
 from ard_gui.session import Session
 from ard_gui.views.concepts import ConceptsView
-from ard_gui.views.lists import ListsView
-from ard_gui.views.map_view import MapView
 
 Area = Qt.DockWidgetArea
 
@@ -32,6 +31,8 @@ class Dock:
         Makes its view; called when the panel is shown for the first time.
     shown : bool
         Whether it is shown at first.
+    size : int
+        Width at first, in pixels.
     keys : str
         Shortcut that shows or hides it.
     """
@@ -42,10 +43,25 @@ class Dock:
     make: Callable[[Session, Actions], QWidget]
     shown: bool = False
     keys: str = ""
+    size: int = 420
+
+
+def _later(module: str, view: str) -> Callable[[Session, Actions], QWidget]:
+    """Makes a view of `ard_gui.views.<module>`, which is imported then: the window starts without it."""
+
+    def make(session: Session, actions: Actions) -> QWidget:
+        found: QWidget = getattr(import_module(f"ard_gui.views.{module}"), view)(session, actions)
+        return found
+
+    return make
 
 
 DOCKS: tuple[Dock, ...] = (
-    Dock("concepts", "Concepts", Area.LeftDockWidgetArea, ConceptsView, shown=True, keys="Ctrl+Alt+1"),
-    Dock("lists", "Lists", Area.RightDockWidgetArea, ListsView, keys="Ctrl+Alt+3"),
-    Dock("map", "Map", Area.RightDockWidgetArea, MapView, keys="Ctrl+Alt+4"),
+    Dock("concepts", "Concepts", Area.LeftDockWidgetArea, ConceptsView, shown=True, keys="Ctrl+Alt+1", size=470),
+    Dock("lists", "Lists", Area.RightDockWidgetArea, _later("lists", "ListsView"), keys="Ctrl+Alt+3"),
+    Dock("map", "Map", Area.RightDockWidgetArea, _later("map_view", "MapView"), keys="Ctrl+Alt+4"),
+    Dock(
+        "test_sound", "Test a sound", Area.RightDockWidgetArea, _later("test_sound", "SoundTestView"), keys="Ctrl+Alt+5"
+    ),
+    Dock("rating", "Rating", Area.RightDockWidgetArea, _later("rating", "RatingView"), keys="Ctrl+Alt+6"),
 )

@@ -63,6 +63,7 @@ class MainWindow(QMainWindow):
         self._bind()
         self.actions_table.fill(self.menuBar())
         self.keeper = StateKeeper(self, self.session, self.view("concepts"))
+        self.keeper.arranged.connect(self._size_docks)
         self._connect()
         self._show_start()
         self.keeper.restore_place()
@@ -84,7 +85,14 @@ class MainWindow(QMainWindow):
     def show_dock(self, id_: str, shown: bool = True) -> None:
         """Show a panel in front, with the keyboard in it; or hide it."""
         dock = self.docks[id_]
+        before = {one: other.width() for one, other in self.docks.items() if other.isVisible()}
+        first = shown and not dock.isVisible()
         dock.setVisible(shown)
+        if first:
+            # Qt would take the room from whatever panel can give most, the table
+            size = next(row.size for row in DOCKS if row.id == id_)
+            widths = {**before, id_: before.get(id_, min(size, self.width() // 3))}
+            self.resizeDocks([self.docks[one] for one in widths], list(widths.values()), Qt.Orientation.Horizontal)
         if shown:
             dock.raise_()
             self.view(id_).setFocus()
@@ -113,14 +121,24 @@ class MainWindow(QMainWindow):
         dock = QDockWidget(row.title, self)
         dock.setObjectName(row.id)
         dock.setAccessibleName(row.title)
+        beside = next(
+            (one.id for one in DOCKS if one.area == row.area and one.id != row.id and one.id in self.docks), ""
+        )
         self.docks[row.id] = dock
         self.addDockWidget(row.area, dock)
+        if beside:
+            # one behind the other: three panels over each other are too low to be of use
+            self.tabifyDockWidget(self.docks[beside], dock)
         dock.visibilityChanged.connect(lambda seen: self.view(row.id) if seen else None)
         entry = Entry(f"dock.{row.id}", row.title, VIEW, (row.keys,) if row.keys else (), checkable=True)
         action = self.actions_table.add(entry)
         self.actions_table.bind(entry.id, lambda: self.show_dock(row.id, action.isChecked()))
         dock.visibilityChanged.connect(action.setChecked)
         self.view(row.id) if row.shown else dock.hide()
+
+    def _size_docks(self) -> None:
+        docks = [self.docks[row.id] for row in DOCKS]
+        self.resizeDocks(docks, [min(row.size, self.width() // 3) for row in DOCKS], Qt.Orientation.Horizontal)
 
     def _bind(self) -> None:
         session, actions = self.session, self.actions_table
@@ -144,11 +162,13 @@ class MainWindow(QMainWindow):
         session.study_opened.connect(self._study_opened)
         session.study_refreshed.connect(self._show_counts)
         session.ranking_opened.connect(self._show_middle)
+        session.opening_failed.connect(self._opening_failed)
         session.study_closed.connect(self._show_start)
         session.preferences.changed.connect(self._preference_changed)
         session.undo.changed.connect(self._label_undo)
         session.selection.feature_changed.connect(lambda _: self._label_history())
         session.notices.added.connect(self._tell)
+        session.sound_offered.connect(self._test_sound)
         self.notice_bar.all_wanted.connect(self.actions_table["help.notices"].trigger)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._apply_theme)
         self._label_undo()
@@ -161,6 +181,13 @@ class MainWindow(QMainWindow):
             line = " ".join(notice.text.split())
             self.statusBar().showMessage(line, 8000)
             self.statusBar().setToolTip(line)
+
+    def _test_sound(self, path: Path) -> None:
+        if self.session.overview is None:
+            self.session.notices.warning("Open a study first: a sound is tested with a study's model.")
+            return
+        self.show_dock("test_sound")
+        self.session.sound_test.test(path)
 
     def _study_opened(self) -> None:
         found = self.session.overview
@@ -180,6 +207,11 @@ class MainWindow(QMainWindow):
         if found is not None:
             empty = self.session.ranking is not None and not self.session.features
             self._middle.setCurrentWidget(self.page if found.rankings and not empty else self.unfinished)
+
+    def _opening_failed(self, text: str) -> None:
+        if self.session.overview is not None and self.session.ranking is None:
+            self.unfinished.show_problem(text)
+            self._middle.setCurrentWidget(self.unfinished)
 
     def _show_start(self) -> None:
         self._middle.setCurrentWidget(self.start)

@@ -10,9 +10,11 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from ard_gui.services.clip_media import ClipMedia
 from ard_gui.services.listening import Listening
+from ard_gui.services.model_server import ModelServer
 from ard_gui.services.own_notes import OwnNotes
 from ard_gui.services.playback.player import Player
 from ard_gui.services.reader import Reader
+from ard_gui.services.sound_test import SoundTest
 from ard_gui.services.study_reading import FeatureLines, OpenRanking, Overview, overview
 from ard_gui.services.study_watch import Stamps, StudyWatch, result_stamps
 from ard_gui.services.worker import Worker
@@ -70,6 +72,9 @@ class Session(QObject):
         Plays the clips of the shown feature with the player.
     notes : OwnNotes
         What the person noted on the study.
+    model_server : ModelServer or None
+        Of the open study; its process starts when it is first asked.
+    sound_test : SoundTest
     overview : Overview or None
     ranking : OpenRanking or None
     shown : int array
@@ -100,6 +105,9 @@ class Session(QObject):
         self.player = player or Player()
         self.listening = Listening(self.selection, self.media, self.player, self.preferences, self.notices)
         self.notes = OwnNotes(self.undo, self.notices)
+        self.model_server: ModelServer | None = None
+        self._left_server: ModelServer | None = None
+        self.sound_test = SoundTest()
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
         self.lines: FeatureLines | None = None
@@ -163,6 +171,8 @@ class Session(QObject):
         self.undo.clear()
         self.listening.leave()
         self.media.forget()
+        self.sound_test.leave()
+        self._close_server()
         self.overview = self.ranking = self.lines = None
         self.shown = np.empty(0, np.int64)
         self._files = ()
@@ -178,23 +188,36 @@ class Session(QObject):
         self.reader.close()
         self.listening.close()
         self.media.close()
+        self.sound_test.close()
+        self._close_server()
         self.player.close()
         self.notes.close()
         self.worker.close()
 
     def ended(self, seconds: float) -> bool:
         """Whether what was given to the worker is done, after waiting up to `seconds`; for after the window's end."""
-        return self.worker.close(seconds) and self.notes.ended(seconds) and self.reader.close(0)
+        server = self._left_server
+        return (
+            self.worker.close(seconds) and self.notes.ended(seconds) and self.reader.close(0)
+            and (server is None or server.wait_gone(seconds))
+        )  # fmt: skip
+
+    def _close_server(self) -> None:
+        if self.model_server is not None:
+            self.model_server.close()
+            self._left_server, self.model_server = self.model_server, None
 
     def _arrived(self, kind: str, result: Any) -> None:
         if kind == "overview":
             self._study_read(*result)
         elif kind == "ranking":
             self._files, self.ranking = result
+            self._warn_of_unread(self.ranking)
             self.reader.in_spare_time(self.ranking.read_ahead)
             self.listening.leave()
             self.selection.clear()
             self.notes.show(self.ranking.name)
+            self.sound_test.use_ranking(self.ranking.name)
             self.ranking_opened.emit()
         elif kind == "refresh":
             self._read_anew(*result)
@@ -214,6 +237,8 @@ class Session(QObject):
         self.overview, self.first_ranking = found, ""
         self.preferences.visited(found.study.root)
         self.notes.open(found.study, self.preferences.values.author)
+        self.model_server = ModelServer(found.study.root)
+        self.sound_test.open(self.model_server)
         self.study_opened.emit()
         self.watch.start(found.study, stamps)
         if found.rankings:
@@ -243,8 +268,10 @@ class Session(QObject):
             self.listening.leave()
             self.media.forget()
         self._files, self.ranking, self.refreshing = files, ranking, True
+        self._warn_of_unread(ranking)
         try:
             self.notes.show(ranking.name)
+            self.sound_test.use_ranking(ranking.name)
             self.ranking_opened.emit()
         finally:
             self.refreshing = False
@@ -253,6 +280,10 @@ class Session(QObject):
             self._read_feature(kept.feature)
         else:
             self.selection.clear()
+
+    def _warn_of_unread(self, ranking: OpenRanking) -> None:
+        for problem in ranking.problems:
+            self.notices.warning(problem)
 
     def _vanished(self) -> None:
         if self.overview is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, Protocol, runtime_checkable
 
-from PySide6.QtCore import QByteArray, QObject, QTimer
+from PySide6.QtCore import QByteArray, QObject, QTimer, Signal
 from PySide6.QtWidgets import QMainWindow, QWidget
 
 from ard_gui.services import window_state
@@ -35,7 +35,14 @@ class StateKeeper(QObject):
     ----------
     table : widget
         Its columns are kept if it is a `KeepsColumns`.
+
+    Signals
+    -------
+    arranged()
+        The panels stand where they do at first; their sizes are the window's to give.
     """
+
+    arranged = Signal()
 
     def __init__(self, window: QMainWindow, session: Session, table: QWidget) -> None:
         super().__init__(window)
@@ -66,6 +73,7 @@ class StateKeeper(QObject):
     def usual_layout(self) -> None:
         """Every panel where it was at first."""
         self._window.restoreState(self._usual_layout, LAYOUT)
+        self.arranged.emit()
 
     def now(self) -> WindowState:
         """How the window is."""

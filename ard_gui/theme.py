@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
@@ -17,6 +18,8 @@ class Colours:
     ----------
     trace : str
         A feature's activation over a spectrogram.
+    traces : tuple of str
+        Of several features over one spectrogram; `trace` first.
     playhead, region : str
     star, good, bad, warning, muted : str
         Stars; thumbs up and down; banners; secondary text.
@@ -39,6 +42,7 @@ class Colours:
     line: str
     plot: str
     spectrogram: str = "magma"
+    traces: tuple[str, ...] = ("#35e0c0", "#ffb000", "#5ab4ff", "#ff7fd0", "#a4d610", "#c9a0ff")
 
 
 PALETTES: dict[str, dict[str, str]] = {
@@ -76,6 +80,13 @@ COLOURS = {
 _SIZE = "ard_font_points"
 
 
+@runtime_checkable
+class Themed(Protocol):
+    """A widget with a font, a palette or pictures of its own, which it makes anew for another theme or text size."""
+
+    def theme_changed(self) -> object: ...
+
+
 THEMES = ("system", "light", "dark", "high contrast")
 
 
@@ -88,7 +99,10 @@ def scheme(preference: str) -> str:
 
 
 def apply_theme(application: QApplication, preference: str, font_points: float = 0.0) -> None:
-    """Give the whole application a theme and a font size (points; 0 for the system's)."""
+    """Give the whole application a theme and a font size (points; 0 for the system's).
+
+    Every widget that is `Themed` is told: Qt tells one that has a font or a palette of its own nothing of it.
+    """
     name = scheme(preference)
     application.setProperty("ard_scheme", name)
     application.setStyle("Fusion")
@@ -109,24 +123,39 @@ def apply_theme(application: QApplication, preference: str, font_points: float =
     sheet = _sheet(name, PALETTES[name])
     if application.styleSheet() != sheet:
         application.setStyleSheet(sheet)
+    for widget in application.allWidgets():
+        if isinstance(widget, Themed):
+            widget.theme_changed()
 
 
 def _sheet(name: str, palette: dict[str, str]) -> str:
     """What Fusion draws too faintly: where the keyboard is, in high contrast."""
     if name != "high contrast":
         return ""
-    focus, frame = palette["Highlight"], palette["WindowText"]
+    focus, frame, faint = palette["Highlight"], palette["WindowText"], palette["PlaceholderText"]
+    framed = ("QPushButton", "QLineEdit", "QPlainTextEdit", "QAbstractItemView", "QComboBox", "QAbstractSpinBox")
+    focused = ", ".join(f"{kind}:focus" for kind in framed)
+    boxes = "QCheckBox::indicator, QRadioButton::indicator, QGroupBox::indicator"
     return (
-        f"*:focus {{ outline: 2px solid {focus}; }}"
-        f"QPushButton, QLineEdit, QPlainTextEdit {{ border: 1px solid {frame}; padding: 4px; }}"
-        f"QPushButton:focus, QLineEdit:focus, QPlainTextEdit:focus {{ border: 2px solid {focus}; padding: 3px; }}"
-        f"QPushButton:disabled {{ border-color: {palette['PlaceholderText']}; }}"
-        f"QMenu {{ border: 1px solid {frame}; }}"
+        f"{', '.join(framed)} {{ border: 1px solid {frame}; }}"
+        f"{focused} {{ border: 2px solid {focus}; outline: none; }}"
+        f"QPushButton, QLineEdit {{ padding: 4px; }} QPushButton:focus, QLineEdit:focus {{ padding: 3px; }}"
+        f"QPushButton:disabled {{ border-color: {faint}; }} QPushButton:checked {{ border: 3px solid {frame}; }}"
+        f"QComboBox, QAbstractSpinBox {{ padding: 2px 4px; }}"
+        f"QComboBox QLineEdit, QAbstractSpinBox QLineEdit {{ border: none; padding: 0; }}"
+        f"{boxes} {{ width: 0.9em; height: 0.9em; border: 1px solid {frame}; }}"
+        f"QCheckBox::indicator:checked, QRadioButton::indicator:checked {{ background: {focus}; }}"
+        f"QCheckBox:focus, QRadioButton:focus, QToolButton:focus, QSlider:focus {{ border: 2px solid {focus}; }}"
+        f"QMenu, QToolTip, QGroupBox {{ border: 1px solid {frame}; }}"
+        f"QGroupBox {{ margin-top: 1em; padding-top: 0.4em; }}"
+        f"QGroupBox::title {{ subcontrol-origin: margin; left: 8px; }}"
+        f"QRadioButton::indicator {{ border-radius: 0.45em; }}"
+        f"QProgressBar {{ border: 1px solid {frame}; }} QProgressBar::chunk {{ background: {focus}; }}"
     )
 
 
 def points(factor: float) -> QFont:
-    """The application's font, `factor` times as large; ask again after an `ApplicationFontChange` event."""
+    """The application's font, `factor` times as large; ask again when it changes (`Themed`)."""
     font = QApplication.font()
     font.setPointSizeF(font.pointSizeF() * factor)
     return font
@@ -138,7 +167,7 @@ def row_height(widget: QWidget) -> int:
 
 
 def colours() -> Colours:
-    """The colours of the theme in use; ask again after a `PaletteChange` event."""
+    """The colours of the theme in use; ask again when the theme changes (`Themed`)."""
     application = QApplication.instance()
     name = application.property("ard_scheme") if application is not None else None
     return COLOURS[str(name)] if name in COLOURS else COLOURS["light"]

@@ -15,7 +15,6 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Qt, Signal
 
 from ard_gui.services.mel_pictures import Audio, MelPicture, detail, overview
-from backend.audio.load import load_wave
 from backend.errors import ArdError
 from backend.store.clips import Clip
 
@@ -75,6 +74,8 @@ def read_media(clip: Clip, stopped: Callable[[], bool] = lambda: False) -> Media
             "the sound is not there", path=path,
             todo=f"If the folder {clip.root} was moved, choose File › Find moved sounds.",
         )  # fmt: skip
+    from backend.audio.load import load_wave  # decoders are loaded where clips are, after the window is there
+
     rate = min(clip.sample_rate, HIGHEST_RATE) if clip.sample_rate > 0 else LONG_RATE
     if math.isfinite(clip.duration) and clip.duration > LONG_SECONDS:
         rate = min(rate, LONG_RATE)
@@ -126,6 +127,7 @@ class ClipMedia(QObject):
         super().__init__()
         self._roots, self._limit = roots, limit
         self._kept: OrderedDict[int, Media] = OrderedDict()
+        self._held = 0
         self._problems: dict[int, str] = {}
         self._wanted: dict[str, dict[int, Clip]] = {}
         self._details: dict[int, _Task] = {}
@@ -192,6 +194,7 @@ class ClipMedia(QObject):
     def forget(self) -> None:
         """Another study is shown, or folders were found: drop everything, also what is being read."""
         self._kept.clear()
+        self._held = 0
         self._problems.clear()
         with self._change:
             self._period += 1
@@ -280,8 +283,8 @@ class ClipMedia(QObject):
             self.failed.emit(task.row, problem)
 
     def _keep(self, row: int, media: Media) -> None:
+        before = self._kept.pop(row, None)
+        self._held += media.size - (before.size if before is not None else 0)
         self._kept[row] = media
-        self._kept.move_to_end(row)
-        held = sum(one.size for one in self._kept.values())
-        while held > self._limit and len(self._kept) > 1:
-            held -= self._kept.popitem(last=False)[1].size
+        while self._held > self._limit and len(self._kept) > 1:
+            self._held -= self._kept.popitem(last=False)[1].size

@@ -76,7 +76,7 @@ class CrashGuard(QObject):
         self._writing = threading.Lock()
         self._native: IO[str] | None = None
         self._before: tuple[Any, Any] = (sys.excepthook, threading.excepthook)
-        self._told_qt = False
+        self._ended = False
         # Queued, so that a message of any thread, and one from inside a paint event, is told when that is safe.
         self._heard.connect(self._tell, Qt.ConnectionType.QueuedConnection)
 
@@ -98,7 +98,8 @@ class CrashGuard(QObject):
             self._notices.warning(f"a crash could not be reported: {error}")
 
     def end(self) -> None:
-        """The window was closed as it should be."""
+        """The window was closed as it should be; what comes now is told to nobody."""
+        self._ended = True
         sys.excepthook, threading.excepthook = self._before
         qInstallMessageHandler(None)
         if self._native is not None:
@@ -157,7 +158,8 @@ class CrashGuard(QObject):
         return f"{details}\nlast actions:\n" + "\n".join(self._actions)
 
     def _tell(self, level: str, text: str, details: str) -> None:
-        self._notices.add(level, text, details)  # type: ignore[arg-type]
+        if not self._ended:
+            self._notices.add(level, text, details)  # type: ignore[arg-type]
 
 
 def find_crashes() -> list[Crash]:

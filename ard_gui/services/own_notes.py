@@ -20,6 +20,7 @@ from backend.study.folder import Study
 LOOK_MS = 2000
 Writing = Callable[[Notes, str], Change]
 """Is given the notes and the key of the shown SAE, on the notes' thread."""
+Failed = Callable[[Failure], object]
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,13 @@ class OwnNotes(QObject):
         found = {tag for note in self.now.features.values() for tag in note.tags}
         return tuple(sorted(found, key=lambda tag: (tag.casefold(), tag)))
 
-    def write(self, writing: Writing, done: Callable[[Change], object] = lambda _: None) -> None:
-        """Change something: ``notes.write(lambda n, sae: n.set_star(sae, 12, True))``; it becomes one step of undo."""
+    def write(
+        self, writing: Writing, done: Callable[[Change], object] = lambda _: None, failed: Failed | None = None
+    ) -> None:
+        """Change something: ``notes.write(lambda n, sae: n.set_star(sae, 12, True))``; it becomes one step of undo.
+
+        A failure is a message to the person, unless `failed` takes it.
+        """
 
         def made(change: Change) -> None:
             if change:
@@ -136,7 +142,13 @@ class OwnNotes(QObject):
             done(change)
 
         key = self.now.key
-        self._worker.run(lambda: writing(self._open_notes(), key), made, self._failed)
+        self._worker.run(lambda: writing(self._open_notes(), key), made, failed or self._failed)
+
+    def perform(
+        self, work: Callable[[Notes], Any], done: Callable[[Any], object] = lambda _: None, failed: Failed | None = None
+    ) -> None:
+        """Work that is no step of undo and shows in no snapshot, e.g. a blind rating; failures as in `write`."""
+        self._worker.run(lambda: work(self._open_notes()), done, failed or self._failed)
 
     def read(self, reading: Callable[[Notes, str], Any], done: Callable[[Any], object]) -> None:
         """What is not in the snapshot, e.g. the history of a name."""

@@ -31,7 +31,7 @@ class Reader(QObject):
         self._newest: dict[str, Work] = {}
         self._spare: Callable[[], bool] | None = None
         self._change = threading.Condition()
-        self._open = True
+        self._open, self._running = True, False
         self._thread = threading.Thread(target=self._serve, name="study-reader", daemon=True)
         self._thread.start()
 
@@ -52,6 +52,12 @@ class Reader(QObject):
             self._spare = step
             self._change.notify()
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything is asked for, being read, or left to do in spare time."""
+        with self._change:
+            return self._running or bool(self._waiting) or self._spare is not None
+
     def close(self, seconds: float = 0.5) -> bool:
         """End the thread after the running request, whose result is dropped; whether it ended within `seconds`."""
         with self._change:
@@ -66,12 +72,14 @@ class Reader(QObject):
     def _serve(self) -> None:
         while True:
             with self._change:
+                self._running = False
                 self._change.wait_for(lambda: self._waiting or self._spare or not self._open)
                 if not self._open:
                     return
                 spare = None if self._waiting else self._spare
                 kind = "" if spare else next(iter(self._waiting))
                 work = None if spare else self._waiting.pop(kind)
+                self._running = True
             if spare is not None:
                 self._step(spare)
             elif work is not None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from ard_gui.services import figures
 from ard_gui.services.clip_groups import clip_groups
@@ -26,10 +27,13 @@ from backend.export import wording
 from backend.store.clips import Clip, ClipTable
 from backend.store.columns import FeatureColumns
 from backend.store.concepts import ConceptsFile
-from backend.store.features import description, feature_columns
+from backend.store.features import Columns, feature_columns
 from backend.store.retrieval import RetrievalFile
+from backend.store.scores import ScoresFile
 from backend.study.folder import Study
 from backend.study.manifest import read_manifest
+
+File = TypeVar("File", ScoresFile, ConceptsFile)
 
 __all__ = ["ClipGroup", "ClipLine", "ConceptLines", "FeatureLines", "OpenRanking", "Overview", "overview"]
 
@@ -58,6 +62,10 @@ class OpenRanking:
         Of every feature, [D] each.
     titles : dict
         Column to what it is headed by, where that differs from its name.
+    problems : list of str
+        Scores or concepts that cannot be read; everything else is shown without them.
+
+    Raises ArdError if the features or the clip table cannot be read.
     """
 
     def __init__(self, study: Study, name: str) -> None:
@@ -65,8 +73,11 @@ class OpenRanking:
         self.path = study.retrieval(name)
         self.file = RetrievalFile(self.path)
         self.clips = ClipTable(study.clips())
-        self._scores, self._concepts = description(study, name)
-        found = feature_columns(self.file, self._scores, self._concepts)
+        self._check_clips()
+        self.problems = [f"a result is not there ({path}). Run: ard describe" for path in study.missing(name)]
+        self._scores = self._readable(ScoresFile, study.scores(name))
+        self._concepts = self._readable(ConceptsFile, study.concepts(name))
+        found = self._described()
         first = {key: found[key] for key in ("feature", "name", "m") if key in found}
         self.columns = FeatureColumns(first | found)
         self._prepared = False
@@ -143,6 +154,34 @@ class OpenRanking:
         if self._concepts is not None:
             self._concepts.close()
 
+    def _check_clips(self) -> None:
+        """ArdError where the clip table was made anew since: its rows mean other clips than the lists do."""
+        manifest = self.path.with_suffix(".json")
+        ranked = read_manifest(manifest).get("inputs", {}).get("clips", "") if manifest.exists() else ""
+        listed = read_manifest(self.study.index_manifest)["outputs"].get("clip_list", "")
+        if self.file.clips != len(self.clips) or (ranked and listed and ranked != listed):
+            raise ArdError(
+                "these features were ranked for another list of clips than the study has now", path=self.path,
+                todo="Run: ard run",
+            )  # fmt: skip
+
+    def _readable(self, kind: Callable[[Path], File], path: Path | None) -> File | None:
+        try:
+            return None if path is None else kind(path)
+        except ArdError as error:
+            self.problems.append(f"The features are shown without it: {error}")
+            return None
+
+    def _described(self) -> Columns:
+        """The columns; of the retrieval file alone where the others do not fit it."""
+        try:
+            return feature_columns(self.file, self._scores, self._concepts)
+        except ArdError as error:
+            self._scores = self._concepts = None
+            found = feature_columns(self.file)
+            self.problems.append(f"The features are shown without scores and names: {error}")
+            return found
+
     def _manifest(self, kind: Kind) -> Path:
         if kind == "clips":
             return self.study.index_manifest
@@ -176,7 +215,11 @@ def overview(root: Path) -> Overview:
 
 
 def _key(study: Study) -> str:
-    """The study's uuid; for one without, a hash of where it lies."""
-    found = tomllib.loads(study.toml.read_text(encoding="utf-8")).get("study", {}).get("uuid", "")
+    """The study's uuid; for one without, a hash of where it lies. ArdError if study.toml cannot be read."""
+    try:
+        section = tomllib.loads(study.toml.read_text(encoding="utf-8")).get("study", {})
+    except (OSError, ValueError) as error:
+        raise ArdError(f"study.toml cannot be read: {error}", path=study.toml, todo="Correct that file.") from error
+    found = section.get("uuid", "") if isinstance(section, dict) else ""
     usable = isinstance(found, str) and found and all(one.isalnum() or one == "-" for one in found)
     return found if usable else hashlib.sha256(str(study.root).encode()).hexdigest()[:32]

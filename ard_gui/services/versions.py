@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 
 PACKAGES = ("ard", "PySide6-Essentials", "pyqtgraph", "numpy", "h5py", "soundfile", "sounddevice")
 
@@ -12,6 +11,8 @@ PACKAGES = ("ard", "PySide6-Essentials", "pyqtgraph", "numpy", "h5py", "soundfil
 @cache
 def versions() -> str:
     """A line each for system, Python and the packages of the desktop; imports none of them."""
+    from importlib.metadata import PackageNotFoundError, version  # reads mail headers: too much for every start
+
     lines = [f"system {platform.platform()}", f"python {platform.python_version()}"]
     for name in PACKAGES:
         try:

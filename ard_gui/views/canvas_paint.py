@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter, QPalette, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter, QPalette
 
 from ard_gui.services.mel_pictures import MelPicture
 from ard_gui.theme import Colours
@@ -124,18 +124,36 @@ def paint(size: QSize, ratio: float, scene: Scene, font: QFont, palette: QPalett
 
 
 def _trace(painter: QPainter, plot: QRect, scene: Scene, trace: Trace, number: int, ratio: float) -> None:
-    """The steps of one feature with a dark edge, and its lane below the picture."""
+    """The steps of one feature with a dark edge, and its lane below the picture.
+
+    Painted as rectangles: many times faster than lines of more than one pixel.
+    """
     columns = trace_columns(trace, scene.first, scene.last, round(plot.width() * ratio))
     painter.save()
     painter.setClipRect(plot.adjusted(0, 0, 0, GAP + MOST_LANES * (LANE + 1)))
-    for run in _runs(columns):
-        if scene.upper > 0:
-            _steps(painter, plot, columns, run, scene.upper, QColor(trace.colour), ratio)
-        if number < MOST_LANES:
-            top = plot.bottom() + 1 + GAP + number * (LANE + 1)
-            lane = QRectF(plot.left() + run[0] / ratio, top, (run[-1] - run[0]) / ratio, LANE)
-            painter.fillRect(lane, QColor(trace.colour))
+    painter.setPen(Qt.PenStyle.NoPen)
+    colour, runs = QColor(trace.colour), _runs(columns)
+    if scene.upper > 0:
+        areas: list[QRectF] = []
+        lines: list[QRectF] = []
+        for run in runs:
+            _steps(plot, columns, run, scene.upper, ratio, areas, lines)
+        for rectangles, brush in (
+            (areas, _faded(colour, 46)), ([one.adjusted(-1, -1, 1, 1) for one in lines], HALO), (lines, colour),
+        ):  # fmt: skip
+            painter.setBrush(brush)
+            painter.drawRects(rectangles)
+    if number < MOST_LANES:
+        top = plot.bottom() + 1 + GAP + number * (LANE + 1)
+        painter.setBrush(colour)
+        painter.drawRects([QRectF(plot.left() + r[0] / ratio, top, (r[-1] - r[0]) / ratio, LANE) for r in runs])
     painter.restore()
+
+
+def _faded(colour: QColor, alpha: int) -> QColor:
+    found = QColor(colour)
+    found.setAlpha(alpha)
+    return found
 
 
 def _runs(columns: npt.NDArray[np.float64]) -> list[list[int]]:
@@ -153,26 +171,19 @@ def _runs(columns: npt.NDArray[np.float64]) -> list[list[int]]:
 
 
 def _steps(
-    painter: QPainter, plot: QRect, columns: npt.NDArray[np.float64], run: list[int], upper: float, colour: QColor,
-    ratio: float,
+    plot: QRect, columns: npt.NDArray[np.float64], run: list[int], upper: float, ratio: float,
+    areas: list[QRectF], lines: list[QRectF],
 ) -> None:  # fmt: skip
-    bottom = plot.bottom() + 1
-    line = QPolygonF([QPointF(plot.left() + run[0] / ratio, bottom)])
+    """Append what one active part is drawn with: the areas below its steps, and its lines of one pixel."""
+    bottom = before = float(plot.bottom() + 1)
     for low, high in itertools.pairwise(run):
-        y = bottom - min(1.0, float(columns[low]) / upper) * plot.height() * HEADROOM
-        line.append(QPointF(plot.left() + low / ratio, y))
-        line.append(QPointF(plot.left() + high / ratio, y))
-    line.append(QPointF(plot.left() + run[-1] / ratio, bottom))
-    fill = QColor(colour)
-    fill.setAlpha(46)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(fill)
-    painter.drawPolygon(line)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    for pen in (QPen(HALO, 3), QPen(colour, 1)):
-        pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
-        painter.setPen(pen)
-        painter.drawPolyline(line)
+        y = float(round(bottom - min(1.0, float(columns[low]) / upper) * plot.height() * HEADROOM))
+        left, right = plot.left() + low / ratio, plot.left() + high / ratio
+        areas.append(QRectF(left, y, right - left, bottom - y))
+        lines.append(QRectF(left, y, right - left, 1))
+        lines.append(QRectF(left, min(before, y), 1, abs(before - y)))
+        before = y
+    lines.append(QRectF(plot.left() + run[-1] / ratio - 1, before, 1, bottom - before))
 
 
 def _legend(painter: QPainter, plot: QRect, scene: Scene) -> None:

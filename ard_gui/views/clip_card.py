@@ -82,11 +82,11 @@ class ClipCard(QWidget):
         top.addWidget(self.features)
         judged = QHBoxLayout()
         judged.setSpacing(2)
-        for widget in (self.up, self.down, self.stars):
-            judged.addWidget(widget)
+        for judging in (self.up, self.down, self.stars):
+            judged.addWidget(judging)
         judged.addStretch(1)
         rows = QVBoxLayout(self.info)
-        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setContentsMargins(4, 2, 0, 2)
         rows.setSpacing(1)
         rows.addLayout(top)
         for widget in (self.name, self.labels, self.neighbour, self.caption, self.figures):
@@ -125,6 +125,7 @@ class ClipCard(QWidget):
         self.caption.setText(f"“{line.caption}”" if line.caption else "")
         self.caption.setVisible(bool(line.caption))
         hard = line.neighbour >= 0
+        self.caption.set_lines(1 if hard else 2)
         named = f" {neighbour}" if neighbour else ""
         told = f"Answers to it: {line.neighbour}{named}, {score} {number(line.neighbour_score)}"
         self.neighbour.setText(told if hard else "")
@@ -197,7 +198,9 @@ def card_height(widget: QWidget) -> int:
 def _figures(line: ClipLine) -> str:
     length = line.media.duration if line.media is not None else math.nan
     seconds = [f"{length:.2f} s"] if math.isfinite(length) else []
-    return " · ".join([f"μ {number(line.mean)}", f"c {number(line.coverage)}", f"T {line.tokens}", *seconds])
+    known = not math.isnan(line.mean)
+    activity = [f"μ {number(line.mean)}", f"c {number(line.coverage)}"] if known else ["no trace kept"]
+    return " · ".join([*activity, f"T {line.tokens}", *seconds])
 
 
 def _told(line: ClipLine) -> str:

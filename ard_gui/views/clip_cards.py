@@ -17,10 +17,13 @@ from ard_gui.views.card_rows import Kind, Row, group_key, laid_out
 from ard_gui.views.clip_card import ClipCard, card_height
 from ard_gui.views.row_list import GAP, RowList
 from backend.store.clip_key import clip_key
+from backend.store.notes.changes import Change
 from backend.store.notes.notes import Notes
 
 AHEAD = 4
 """Cards after the current one and below the last visible one that are made ready."""
+AHEAD_AFTER_MS = 250
+"""Not before the person rests: while features rush by, what is ahead would only be in the way."""
 Place = tuple[int, int]
 
 
@@ -59,6 +62,10 @@ class ClipCards(RowList):
         self._wanting = QTimer(self)
         self._wanting.setSingleShot(True)
         self._wanting.timeout.connect(self._want)
+        self._resting = QTimer(self)
+        self._resting.setSingleShot(True)
+        self._resting.setInterval(AHEAD_AFTER_MS)
+        self._resting.timeout.connect(self._want_ahead)
         self.setAccessibleName("Clips")
         session.notes.changed.connect(self._show_judgements)
         session.preferences.changed.connect(self._preference_changed)
@@ -67,10 +74,10 @@ class ClipCards(RowList):
     def _bind(self, actions: Actions) -> None:
         actions.attach(self)
         handlers: dict[str, Callable[[], object]] = {
-            "go.next_clip": lambda: self.move(1),
-            "go.previous_clip": lambda: self.move(-1),
-            "go.next_group": lambda: self.move_group(1),
-            "go.previous_group": lambda: self.move_group(-1),
+            "go.next_clip": lambda: self.step(1),
+            "go.previous_clip": lambda: self.step(-1),
+            "go.next_group": lambda: self.step_group(1),
+            "go.previous_group": lambda: self.step_group(-1),
             "go.fold": self.fold_current,
             "go.more_clips": self.show_more,
             "go.clips": self.setFocus,
@@ -124,14 +131,14 @@ class ClipCards(RowList):
         if place is not None:
             self.choose(place)
 
-    def move(self, by: int) -> None:
+    def step(self, by: int) -> None:
         """To the next or the previous card that is not folded away."""
         places = self._places()
         at = places.index(self.place) + by if self.place in places else 0
         if 0 <= at < len(places):
             self.choose(places[at])
 
-    def move_group(self, by: int) -> None:
+    def step_group(self, by: int) -> None:
         """To the first card of the next or the previous group that shows cards."""
         here = self.place[0] if self.place is not None else -1
         ahead = sorted({group for group, _ in self._places() if (group - here) * by > 0}, reverse=by < 0)
@@ -221,11 +228,13 @@ class ClipCards(RowList):
         card = ClipCard(self.viewport())
         self.media.attach(card)
         card.chosen.connect(partial(self._card_chosen, card))
-        card.play_asked.connect(lambda: (self._card_chosen(card), self.play_asked.emit()))
-        card.features_asked.connect(lambda: (self._card_chosen(card), self._ask_features()))
+        for signal in (card.play_asked, card.features_asked, card.canvas.seek_asked):
+            signal.connect(partial(self._card_chosen, card))
+        card.play_asked.connect(self.play_asked)
+        card.features_asked.connect(self._ask_features)
+        card.canvas.seek_asked.connect(self.seek_asked)
         card.thumbed.connect(partial(self._thumb, card))
         card.rated.connect(partial(self._rate, card))
-        card.canvas.seek_asked.connect(lambda at: (self._card_chosen(card), self.seek_asked.emit(at)))
         card.canvas.region_changed.connect(partial(self._region, card))
         return card
 
@@ -251,16 +260,19 @@ class ClipCards(RowList):
         self._wanting.start(0)
 
     def _want(self) -> None:
-        """What is on the screen, the current card first, then what comes next."""
-        cards = [number for number, row in enumerate(self.rows) if row.kind == "card"]
-        seen = [number for number in cards if number in self.live]
-        places = [(self.rows[n].group, self.rows[n].position) for n in seen]
-        below = [(self.rows[n].group, self.rows[n].position) for n in cards if seen and n > seen[-1]][:AHEAD]
+        """What is on the screen, the current card first; a moment later what comes next."""
         current = [] if self.current is None else [self.current]
-        lines = [self._line(place) for place in (*places, *below)]
-        self.media.want([*current, *lines[: len(places)], *self.coming(), *lines[len(places) :]])
+        self.media.want([*current, *(card.line for card in self.cards() if card.line is not None)])
+        self._resting.start()
 
-    def _card_chosen(self, card: ClipCard) -> None:
+    def _want_ahead(self) -> None:
+        seen = [card.line for card in self.cards() if card.line is not None]
+        last = max((number for number in self.live), default=-1)
+        below = [row for row in self.rows[last + 1 :] if row.kind == "card"][:AHEAD]
+        current = [] if self.current is None else [self.current]
+        self.media.want([*current, *seen, *self.coming(), *(self._line((one.group, one.position)) for one in below)])
+
+    def _card_chosen(self, card: ClipCard, *_: object) -> None:
         self.setFocus(Qt.FocusReason.MouseFocusReason)
         row = self.row_of(card)
         self.choose((row.group, row.position))
@@ -319,7 +331,7 @@ class ClipCards(RowList):
     def _rate(self, card: ClipCard, rating: int | None) -> None:
         self._judge(card, lambda notes, sae, feature, key: notes.set_rating(sae, feature, key, rating))
 
-    def _judge(self, card: ClipCard, write: Callable[[Notes, str, int, str], object]) -> None:
+    def _judge(self, card: ClipCard, write: Callable[[Notes, str, int, str], Change]) -> None:
         self._card_chosen(card)
         if self.lines is not None and card.line is not None:
             feature, key = self.lines.feature, _key(card.line)

@@ -177,7 +177,7 @@ class ConceptsView(QWidget):
         session.study_opened.connect(self._study_opened)
         session.study_closed.connect(self._study_closed)
         session.ranking_opened.connect(self._ranking_opened)
-        session.opening_failed.connect(lambda text: None if self.model.names else self.empty.say(text))
+        session.opening_failed.connect(self._opening_failed)
         session.reader.ready.connect(self._arrived)
         session.query.changed.connect(self._query_changed)
         session.selection.feature_changed.connect(self._show_choice)
@@ -196,6 +196,13 @@ class ConceptsView(QWidget):
         self._show_nothing("Reading …" if names else NO_FEATURES)
         if names:
             self._session.reader.ask("ranking lines", lambda: ranking_lines(study, names))
+
+    def _opening_failed(self, text: str) -> None:
+        if self.model.names:
+            # the switcher names what is shown, not what could not be
+            self.rankings.setCurrentIndex(self.rankings.findData(self._session.ranking_name))
+        else:
+            self.empty.say(text)
 
     def _study_closed(self) -> None:
         self._ranking_name = ""

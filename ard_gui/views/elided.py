@@ -28,7 +28,9 @@ class ElidedLabel(QLabel):
         self._colour = ""
         self._tip = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
-        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        # a fixed height would be that of the width before the last one
+        height = QSizePolicy.Policy.Fixed if lines == 1 else QSizePolicy.Policy.Preferred
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, height)
         policy.setHeightForWidth(lines > 1)
         self.setSizePolicy(policy)
         self.setText(text)
@@ -43,6 +45,13 @@ class ElidedLabel(QLabel):
         """A tool tip that is shown also where nothing is cut, below the whole text."""
         self._tip = told
         self._retip()
+
+    def set_lines(self, lines: int) -> None:
+        """At most so many lines from now on; only for a label that was made for several."""
+        if lines != self._lines:
+            self._lines = lines
+            self._retip()
+            self.updateGeometry()
 
     def set_colour(self, colour: str) -> None:
         """The text's colour; "" for the palette's."""
@@ -103,7 +112,7 @@ class ElidedLabel(QLabel):
         return QSize(20, self.fontMetrics().height())
 
     def hasHeightForWidth(self) -> bool:  # noqa: N802
-        return self._lines > 1
+        return self.sizePolicy().hasHeightForWidth()
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802
         return self.fontMetrics().height() * max(1, len(self._broken(max(1, width))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
@@ -74,10 +74,7 @@ class FeatureHeader(QWidget):
         self.neighbours.asked.connect(self.feature_asked)
 
     def _build(self, parts: Sequence[str]) -> None:
-        font = self.title.font()
-        font.setPointSizeF(font.pointSizeF() * 1.3)
-        font.setBold(True)
-        self.title.setFont(font)
+        self._fit_title()
         for label, name in ((self.title, "Feature"), (self.own, "Own notes"), (self.concept, "Concept")):
             label.setAccessibleName(name)
         self.description.setAccessibleName("Explanation")
@@ -207,7 +204,8 @@ class FeatureHeader(QWidget):
         self._grid.removeWidget(self.histogram)
         self._grid.addWidget(self._left, 0, 0)
         beside = self.width() >= WIDE
-        self._grid.addWidget(self.histogram, 0 if beside else 1, 1 if beside else 0)
+        place = (0, 1) if beside else (1, 0)
+        self._grid.addWidget(self.histogram, *place, alignment=Qt.AlignmentFlag.AlignTop)
         self._grid.setColumnStretch(0, 3)
         self._grid.setColumnStretch(1, 1 if beside and wanted["histogram"] else 0)
         self.updateGeometry()
@@ -219,6 +217,18 @@ class FeatureHeader(QWidget):
             self._arrange()
         elif event.oldSize().width() != event.size().width():
             self.height_changed.emit()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._fit_title()
+            self.height_changed.emit()
+
+    def _fit_title(self) -> None:
+        font = self.font()
+        font.setPointSizeF(font.pointSizeF() * 1.3)
+        font.setBold(True)
+        self.title.setFont(font)
 
     def height_at(self, width: int) -> int:
         """Pixels it needs at a width."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
 from ard_gui.theme import points
@@ -16,14 +16,10 @@ class Heading(QLabel):
         self._factor = factor
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
-        self._size()
+        self.theme_changed()
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        if event.type() == QEvent.Type.ApplicationFontChange:
-            self._size()
-        super().changeEvent(event)
-
-    def _size(self) -> None:
+    def theme_changed(self) -> None:
+        """The text size may be another."""
         font = points(self._factor)
         font.setBold(True)
         self.setFont(font)

@@ -58,6 +58,7 @@ class NewStudy(QDialog):
         self.profile.setAccessibleName("Profile")
         self.profile.addItems(PROFILES)
         self.note = QLabel()
+        self.note.setAccessibleName("What came of it")
         self.note.setWordWrap(True)
         self.note.setTextFormat(Qt.TextFormat.PlainText)
         self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

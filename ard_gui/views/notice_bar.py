@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton
 
 from ard_gui.state.notices import Notice, Notices
 from ard_gui.theme import colours
@@ -87,7 +87,7 @@ class NoticeBar(QFrame):
         self.accept.setVisible(self._offer is not None)
         self.more.setText("Details …" if self._waiting < 2 else f"All {self._waiting} messages …")
         self.more.setVisible(self._offer is None)
-        self._colour()
+        self.theme_changed()
         self.show()
 
     def _accepted(self) -> None:
@@ -96,19 +96,15 @@ class NoticeBar(QFrame):
         if handler is not None:
             handler()
 
-    def _colour(self) -> None:
-        palette = QPalette(self.palette())
+    def theme_changed(self) -> None:
+        """Colours and text size of the theme in use."""
+        palette = QPalette(QApplication.palette())
         accent = {"error": colours().bad, "warning": colours().warning}.get(self._level, colours().plot)
         palette.setColor(QPalette.ColorRole.WindowText, accent)
         self.sign.setPalette(palette)
-        font = self.sign.font()
+        font = QApplication.font()
         font.setBold(True)
         self.sign.setFont(font)
         own = QPalette()
         own.setColor(QPalette.ColorRole.Window, own.color(QPalette.ColorRole.AlternateBase))
         self.setPalette(own)
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        if event.type() == QEvent.Type.ApplicationPaletteChange:
-            self._colour()
-        super().changeEvent(event)

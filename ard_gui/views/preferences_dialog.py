@@ -64,6 +64,10 @@ class PreferencesDialog(QDialog):
         self.reset.setToolTip("Recent studies and folders of sound stay.")
         self.reset.clicked.connect(preferences.reset)
         buttons.rejected.connect(self.close)
+        for button in (*buttons.buttons(), self.forget):
+            # Enter in a field keeps what is in it; it must not close the dialog.
+            if isinstance(button, QPushButton):
+                button.setAutoDefault(False)
         layout = QVBoxLayout(self)
         layout.addWidget(area, 1)
         layout.addWidget(buttons)

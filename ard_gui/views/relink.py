@@ -48,6 +48,7 @@ class Relink(QDialog):
         self._offered: tuple[str, Path] | None = None
         self.table = QTableWidget(0, len(TITLES))
         self.note = QLabel("Reading the study's clips …")
+        self.note.setAccessibleName("What came of it")
         self.map = QPushButton("Choose its &folder …")
         self.anyway = QPushButton("Use it any&way")
         self.forget = QPushButton("As in the &study")

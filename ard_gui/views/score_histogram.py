@@ -14,7 +14,7 @@ from ard_gui.theme import colours
 from ard_gui.views.axis_ticks import round_ticks, tick_texts
 from ard_gui.views.canvas_paint import small_font
 
-MARKS = (1, 10, 100, 1000, 10_000, 100_000)
+MARKS = tuple(factor * 10**power for power in range(6) for factor in (1, 2, 5))
 
 
 class ScoreHistogram(QWidget):
@@ -24,7 +24,7 @@ class ScoreHistogram(QWidget):
         super().__init__(parent)
         self.counts = np.zeros(0, np.int64)
         self.upper, self.score = math.nan, "r"
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Histogram of the clips' scores")
 
     def show_histogram(self, histogram: Histogram, score: str) -> None:
@@ -39,7 +39,7 @@ class ScoreHistogram(QWidget):
         """Where the bars stand."""
         metrics = QFontMetrics(small_font(self.font()))
         left = metrics.horizontalAdvance(str(self._marks()[-1])) + 8
-        above, below = metrics.height() + 2, metrics.height() + 5
+        above, below = metrics.height() * 3 // 2 + 2, metrics.height() + 5
         right = metrics.horizontalAdvance("0.00") // 2 + 4
         return QRect(left, above, max(1, self.width() - left - right), max(1, self.height() - above - below))
 
@@ -105,7 +105,7 @@ class ScoreHistogram(QWidget):
         return super().event(event)
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(230, 110)
+        return QSize(230, 60 + 3 * self.fontMetrics().height())
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         return QSize(150, 84)

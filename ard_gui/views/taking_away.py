@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QPixmap
@@ -10,10 +11,12 @@ from PySide6.QtWidgets import QApplication, QDockWidget, QFileDialog, QMainWindo
 
 from ard_gui.actions import Actions
 from ard_gui.session import Session
-from ard_gui.views.export_dialog import ExportDialog
 from backend.store.notes.changes import Change
 from backend.store.notes.exchange import export_notes, import_notes
 from backend.store.notes.keys import sae_keys
+
+if TYPE_CHECKING:
+    from ard_gui.views.export_dialog import ExportDialog
 
 IMAGE = "PNG images (*.png)"
 
@@ -35,6 +38,8 @@ class TakingAway:
         if self._session.ranking is None:
             self._session.notices.warning("There are no features to export: open a study first.")
             return
+        from ard_gui.views.export_dialog import ExportDialog
+
         scopes, lists = self.scopes()
         self.dialog = ExportDialog(self._window, self._session, scopes, lists)
         self.dialog.show()

@@ -120,10 +120,7 @@ class Tour(QWidget):
     def _show(self, number: int) -> None:
         self.step, step = number, STEPS[number]
         self.title.setText(step.title)
-        keys = {
-            id_: self._actions.shortcut_text(id_) or self._actions.entries[id_].text for id_ in self._actions.entries
-        }
-        self.text.setText(_filled(step.text, keys.get))
+        self.text.setText(_filled(step.text, self._actions.shortcut_text))
         self.count.setText(f"{number + 1} of {len(STEPS)}")
         self.back.setEnabled(number > 0)
         self.next.setText("&Done" if number + 1 == len(STEPS) else "&Next")
@@ -148,15 +145,9 @@ class Tour(QWidget):
         if target.isEmpty():
             self.card.move(room.center() - QPoint(card.width() // 2, card.height() // 2))
             return
-        right = target.right() + GAP
-        left = target.left() - GAP - card.width()
-        x = (
-            right
-            if right + card.width() <= room.right()
-            else left
-            if left >= 0
-            else target.center().x() - card.width() // 2
-        )
+        right, left = target.right() + GAP, target.left() - GAP - card.width()
+        beside = right if right + card.width() <= room.right() else left
+        x = min(max(GAP, beside), room.right() - card.width() - GAP)
         y = min(max(GAP, target.center().y() - card.height() // 2), room.bottom() - card.height() - GAP)
         self.card.move(x, y)
 
@@ -206,7 +197,7 @@ class Tour(QWidget):
         return False
 
 
-def _filled(text: str, key: Callable[[str], str | None]) -> str:
+def _filled(text: str, key: Callable[[str], str]) -> str:
     """`text` with {action} replaced by its shortcut."""
     parts = text.split("{")
     filled = [parts[0]]

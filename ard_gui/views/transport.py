@@ -98,6 +98,8 @@ class Transport(QWidget):
         self._lines.addWidget(self._heard, 1)
         self._lines.addWidget(self._settings)
         layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
+        # it would insist on the width of one line, and so never get two
+        layout.setSizeConstraint(QBoxLayout.SizeConstraint.SetNoConstraint)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)
         layout.addWidget(self.banner)

@@ -1,4 +1,4 @@
-"""What the window shows of a study that has no features yet: what is there and what to run."""
+"""What the window shows of a study without features to show: what is there and what to run."""
 
 from __future__ import annotations
 
@@ -49,17 +49,29 @@ class UnfinishedPage(QWidget):
         session.study_refreshed.connect(self._show)
         session.ranking_opened.connect(self._show)
 
+    def show_problem(self, text: str) -> None:
+        """Say why the features of the open study cannot be shown."""
+        found = self._session.overview
+        if found is not None:
+            self.title.setText(f"The features of {found.study.root.name} cannot be shown")
+            self.told.setText(text)
+            self._offer_command("")
+
     def _show(self) -> None:
         found = self._session.overview
         if found is None:
             return
-        empty = self._session.ranking is not None and not self._session.features
         self.title.setText(f"{found.study.root.name} has no features yet")
-        if empty:
+        if self._session.ranking is not None and not self._session.features:
             self.told.setText(_empty(self._session.ranking_name))
-        else:
+        elif not found.rankings:
             self._session.worker.run(lambda: _state(found), self.told.setText)
-        self.command.setText(f"ard run {shlex.quote(str(found.study.root))}")
+        self._offer_command(f"ard run {shlex.quote(str(found.study.root))}")
+
+    def _offer_command(self, text: str) -> None:
+        self.command.setText(text)
+        for widget in (self.command, self.copy):
+            widget.setVisible(bool(text))
 
 
 def _empty(name: str) -> str:

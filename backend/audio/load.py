@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,9 @@ from backend.audio.crop import lengthen, spans
 from backend.audio.probe import UNKNOWN
 from backend.errors import ArdError
 from backend.store.clips import Clip
-from backend.study.settings import ClipsSection
+
+if TYPE_CHECKING:  # reading the settings of a study takes pydantic, playing a clip does not
+    from backend.study.settings import ClipsSection
 
 Audio = npt.NDArray[np.float32]
 

@@ -50,7 +50,7 @@ class HeardClips:
         place = place.reshape(high.shape)
         if len(clips) and clips[0] < 0:
             clips, place = clips[1:], place - 1
-        return cls(place.astype(np.int64), cache.take([clip_key(table[int(i)]) for i in clips]))
+        return cls(place.astype(np.int64), cache.take([clip_key(one) for one in table.rows(clips)]))
 
     def similarity(self, text: npt.NDArray[np.floating]) -> Float:
         """Mean cosine of each feature's clips of H with the text's vector [d], [D].

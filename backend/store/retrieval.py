@@ -157,6 +157,12 @@ class RetrievalFile:
     def feature(self, k: int) -> FeatureView:
         """The page of feature `k`: a few contiguous reads, whatever the size of the study."""
         self._check(k, self.features, "feature")
+        try:
+            return self._view(k)
+        except (IndexError, TypeError, ValueError) as error:
+            raise self._damaged(error) from error
+
+    def _view(self, k: int) -> FeatureView:
         most, most_scores = self._list("most", k)
         least, least_scores = self._list("least", k)
         clips, scores = self._read("quantiles/clip", k), self._read("quantiles/score", k)
@@ -282,6 +288,8 @@ class RetrievalFile:
 
     def _list(self, name: str, k: int) -> tuple[Int, Float]:
         clips = self._read(f"{name}/clip", k).astype(np.int64)
+        if int(clips.max(initial=-1)) >= self.clips:
+            raise self._damaged(IndexError(f"clip {clips.max()} of {self.clips}"))
         return clips[clips >= 0], self._read(f"{name}/score", k)[clips >= 0]
 
     def _read(self, name: str, where: Any = ...) -> npt.NDArray[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from backend.errors import ArdError
 from backend.study.atomic import read_json
@@ -47,7 +48,11 @@ class Study:
         """The valid clip table; ArdError if the index stage has not finished."""
         if not self.index_manifest.exists():
             raise ArdError("this study has no clip index yet", path=self.root, todo="Run: ard index")
-        return self.root / str(read_json(self.index_manifest)["outputs"]["file"])
+        found = read_json(self.index_manifest)
+        outputs = found.get("outputs") if isinstance(found, dict) else None
+        if not isinstance(outputs, dict) or not isinstance(outputs.get("file"), str):
+            raise ArdError("the clip index is damaged", path=self.index_manifest, todo="Run: ard index")
+        return self.root / str(outputs["file"])
 
     def activations(self, layer: str, fp: str) -> Path:
         """Folder of one layer's shards under one extraction fingerprint."""
@@ -82,7 +87,7 @@ class Study:
                 path=self.root,
                 todo="Run: ard retrieve",
             )
-        return self.features(sae_id) / str(read_json(current)["retrieval"])
+        return self.features(sae_id) / str(self._current(sae_id)["retrieval"])
 
     def scores(self, sae_id: str) -> Path | None:
         """The valid scores file of `sae_id`; None where its features have no scores."""
@@ -100,11 +105,23 @@ class Study:
         mapped = read_json(path.with_suffix(".json")).get("inputs", {}).get("weights", "")
         return path if mapped and mapped == read_json(config).get("weights_hash") else None
 
+    def missing(self, sae_id: str) -> list[Path]:
+        """Scores and concepts that are said to be valid and are not there; ArdError without ranked features."""
+        named = [self._current(sae_id).get(key) for key in ("scores", "concepts")]
+        return [path for path in (self.features(sae_id) / str(one) for one in named if one) if not path.is_file()]
+
     def _named(self, sae_id: str, key: str) -> Path | None:
-        current = self.features(sae_id) / "current.json"
-        name = read_json(current).get(key) if current.exists() else None
+        name = self._current(sae_id).get(key) if (self.features(sae_id) / "current.json").exists() else None
         path = self.features(sae_id) / str(name)
         return path if name and path.is_file() else None
+
+    def _current(self, sae_id: str) -> dict[str, Any]:
+        """Names of the valid results by kind, that of the retrieval file among them; ArdError if it is damaged."""
+        path = self.features(sae_id) / "current.json"
+        found = read_json(path)
+        if not isinstance(found, dict) or not isinstance(found.get("retrieval"), str):
+            raise ArdError("this list of results is damaged: it names no features", path=path, todo="Run: ard retrieve")
+        return found
 
     def inside(self, path: Path) -> Path:
         """`path` resolved, or ArdError if it leaves the study: nothing outside is ever written or removed."""

@@ -13,6 +13,7 @@ from gui.waiting import until
 from gui.watchdog import STALLS, Faults
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
+from shiboken6 import isValid
 
 from ard_gui.main_window import MainWindow
 from ard_gui.services.playback.outputs import silent_output
@@ -28,6 +29,9 @@ def application() -> QApplication:
     found = QApplication.instance() or QApplication([])
     assert isinstance(found, QApplication)
     apply_theme(found, "light")
+    # What was imported until now stays for ever: collecting garbage after a test need not look at it.
+    gc.collect()
+    gc.freeze()
     return found
 
 
@@ -57,24 +61,20 @@ def faults() -> Iterator[Faults]:
 @pytest.fixture(autouse=True)
 def nothing_left(application: QApplication) -> Iterator[None]:
     """Fail a test that leaves a window, a hidden top-level widget or a thread behind."""
-    _swept(application)
-    threads, widgets = set(threading.enumerate()), set(map(id, application.topLevelWidgets()))
+    threads, widgets = set(threading.enumerate()), set(application.topLevelWidgets())
     yield
-    _swept(application)
     left = {one for one in threading.enumerate() if one.is_alive()} - threads
     for one in left:
         one.join(5)
     assert not [one.name for one in left if one.is_alive()]
-    kept = [one for one in application.topLevelWidgets() if id(one) not in widgets]
-    assert not kept, f"left behind: {kept}"
-
-
-def _swept(application: QApplication) -> None:
-    """Everything that was to be deleted is."""
     for _ in range(3):
-        gc.collect()
         application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         application.processEvents()
+        kept = [one for one in application.topLevelWidgets() if isValid(one) and one not in widgets]
+        if not kept:
+            break
+        gc.collect()
+    assert not kept, f"left behind: {kept}"
 
 
 @pytest.fixture
@@ -113,5 +113,5 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     outcome: Any = yield
     if call.when == "teardown":
         properties = outcome.get_result().user_properties
-        properties += [("gui stall", [test, seconds]) for test, seconds in STALLS.found]
+        properties += [("gui stall", list(found)) for found in STALLS.found]
         properties += [("gui loops", STALLS.runs)]

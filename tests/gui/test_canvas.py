@@ -293,7 +293,10 @@ def test_shortest_and_longest_clips_are_drawn(make: Make, seconds: float) -> Non
     canvas = make(media_of(wave, RATE, "x"))
     canvas.set_traces([("", "#00ff00", np.arange(200) / 1e3, np.arange(1, 201) / 1e3, np.ones(200))], 1.0)
     image = picture(canvas)
-    assert brightness(image, canvas.plot.left() + 1, canvas.plot.center().y()) > 60
+    sounding = canvas.plot.left() + (4 if seconds < 0.01 else canvas.plot.width() // 2)
+    canvas.set_traces([], 1.0)
+    assert picture(canvas) != image
+    assert brightness(picture(canvas), sounding, canvas.plot.center().y()) > 60
 
 
 def test_picture_has_every_pixel_of_a_screen_of_two_per_point(make: Make) -> None:

@@ -43,6 +43,8 @@ def press(window: MainWindow, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.Ke
     view = window.view("concepts")
     assert isinstance(view, ConceptsView)
     view.table.setFocus()
+    # a shortcut works in the active window only
+    until(view.table.hasFocus)
     QTest.keyClick(view.table, key, modifier)
 
 

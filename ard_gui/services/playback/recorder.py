@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ard_gui.services.playback import portaudio
@@ -74,6 +73,8 @@ class Take:
 
     def save(self, path: Path) -> None:
         """Write 32-bit float WAV under a temporary name, then rename it; ArdError if that is not possible."""
+        import soundfile  # loads libsndfile: not before something was recorded
+
         part = path.with_name(path.name + ".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

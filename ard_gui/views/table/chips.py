@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtGui import QPaintEvent, QPalette
 from PySide6.QtWidgets import QStyle, QStyleOptionToolButton, QStylePainter, QToolButton, QWidget
 
-from ard_gui.views.flow_layout import FlowLayout
+from ard_gui.views.flow import FlowLayout
 from ard_gui.views.plain_text import tip
 
 LONGEST = 32

@@ -18,7 +18,7 @@ from ard_gui.session import Session
 from ard_gui.state.column_words import words_of
 from ard_gui.state.feature_rows import Problem
 from ard_gui.state.query import Query
-from ard_gui.views.flow_layout import FlowLayout
+from ard_gui.views.flow import FlowLayout
 from ard_gui.views.table.chips import ActiveChips, chip
 from ard_gui.views.table.expression_field import ExpressionField, ProblemNote
 from ard_gui.views.table.ranges_panel import RangesPanel, range_text
