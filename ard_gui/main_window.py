@@ -21,6 +21,7 @@ from ard_gui.views.dialogs import Dialogs
 from ard_gui.views.feature_page import FeaturePage
 from ard_gui.views.judging import Judging
 from ard_gui.views.notice_bar import NoticeBar
+from ard_gui.views.plain_text import tip
 from ard_gui.views.start_page import StartPage
 from ard_gui.views.taking_away import TakingAway
 from ard_gui.views.unfinished_page import UnfinishedPage
@@ -180,7 +181,7 @@ class MainWindow(QMainWindow):
         if notice.level == "info":
             line = " ".join(notice.text.split())
             self.statusBar().showMessage(line, 8000)
-            self.statusBar().setToolTip(line)
+            self.statusBar().setToolTip(tip(line))
 
     def _test_sound(self, path: Path) -> None:
         if self.session.overview is None:
@@ -242,7 +243,8 @@ class MainWindow(QMainWindow):
     def _label_undo(self) -> None:
         for id_, label in (("edit.undo", self.session.undo.undo_label), ("edit.redo", self.session.undo.redo_label)):
             action = self.actions_table[id_]
-            action.setText(f"{self.actions_table.entries[id_].text} {label}".strip())
+            told = label.replace("&", "&&")
+            action.setText(f"{self.actions_table.entries[id_].text} {told}".strip())
             action.setEnabled(bool(label))
 
     def _label_history(self) -> None:

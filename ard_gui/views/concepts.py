@@ -63,11 +63,22 @@ class ConceptsView(QWidget):
         self._show_nothing(NO_STUDY)
         self.bar.queries.load()
 
-    def set_own(self, columns: Mapping[str, Column]) -> None:
-        """Take the person's own columns of the shown SAE, any of `feature_rows.OWN`; ValueError for other lengths."""
-        self._rows.set_own(columns)
+    @property
+    def features(self) -> int:
+        """D of the SAE in the table; 0 for none."""
+        return self._rows.features
+
+    def set_own(self, columns: Mapping[str, Column], features: Sequence[int] | None = None) -> None:
+        """Take the person's own columns of the shown SAE, any of `feature_rows.OWN`; ValueError for other lengths.
+
+        Parameters
+        ----------
+        features : sequence of int
+            Whose values these are; of all features if left out.
+        """
+        self._rows.set_own(columns, features)
         self.model.take_columns(self._rows.cells)
-        self.bar.take_own(self._rows.cells)
+        self.bar.take_own(self._rows.cells, tags="tags" in columns)
         self._show_rows()
 
     def set_similarity(self, similarity: Column | None) -> None:
@@ -168,6 +179,7 @@ class ConceptsView(QWidget):
         bind("go.random", self._go_random)
         bind("go.next", lambda: self.table.step(1))
         bind("go.previous", lambda: self.table.step(-1))
+        bind("view.sort", self.menus.choose_sort)
         bind("view.columns", self.menus.choose_columns)
         bind("edit.copy_rows", lambda: self.copy(as_table=False))
         bind("edit.copy_csv", lambda: self.copy(as_table=True))

@@ -83,7 +83,7 @@ class ElidedLabel(QLabel):
 
     def _retip(self) -> None:
         parts = [self.text() if self.is_cut else "", self._tip]
-        self.setToolTip(tip(*parts) if any(parts) else "")
+        self.setToolTip(tip(*parts))
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
         painter = QPainter(self)

@@ -148,6 +148,8 @@ class FeatureHeader(QWidget):
         automatic = concept.title if concept is not None else ""
         name = own.name or automatic
         self.title.setText(f"Feature {lines.feature}{f': {name}' if name else ''}")
+        whole = own.name or (concept.name if concept is not None else "")
+        self.title.set_tip("" if whole in self.title.text() else whole)
         self.own.setText(_own_told(own, automatic))
         self.own.setVisible(bool(self.own.text()))
         self.description.setText(concept.description if concept is not None else "")

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )  # fmt: skip
 
+from ard_gui.views.plain_text import tip
 from backend.store.notes.records import NamedList
 
 KEY = Qt.ItemDataRole.UserRole
@@ -78,7 +79,7 @@ class ListChooser(QDialog):
             if typed.casefold() in one.name.casefold():
                 item = QListWidgetItem(f"{one.name}  ({one.entries})")
                 item.setData(KEY, one.key)
-                item.setToolTip(one.description)
+                item.setToolTip(tip(one.description))
                 self.found.addItem(item)
         if typed and all(one.name != typed for one in self._lists):
             item = QListWidgetItem(f"New list “{typed}”")

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from ard_gui.actions import Actions
 from ard_gui.session import Session
+from ard_gui.views.plain_text import tip
 from ard_gui.views.text_editor import TextEditor
 from backend.store.notes.lists import Feature
 from backend.store.notes.records import Entry
@@ -141,7 +142,7 @@ class ListsView(QWidget):
         self.choice.clear()
         for one, entries in found:
             self.choice.addItem(f"{one.name}  ({len(entries)})", one.key)
-            self.choice.setItemData(self.choice.count() - 1, one.description, Qt.ItemDataRole.ToolTipRole)
+            self.choice.setItemData(self.choice.count() - 1, tip(one.description), Qt.ItemDataRole.ToolTipRole)
         place = max(self.choice.findData(wanted), 0)
         self.choice.setCurrentIndex(place if found else -1)
         self._entries = found[place][1] if found else ()
@@ -157,7 +158,7 @@ class ListsView(QWidget):
         for row, one in enumerate(self._entries):
             for column, text in enumerate((str(one.feature), self._name(one), one.note)):
                 item = QTableWidgetItem(text)
-                item.setToolTip(text)
+                item.setToolTip(tip(text))
                 if column != NOTE:
                     item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
                 self.table.setItem(row, column, item)

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from ard_gui.services.versions import versions
 from ard_gui.state.notices import Notice, Notices
+from ard_gui.views.plain_text import tip
 
 LEVELS = {"info": "note", "warning": "warning", "error": "error"}
 
@@ -62,7 +63,7 @@ class Messages(QDialog):
         self._shown.insert(0, notice)
         text = f"{notice.when:%H:%M:%S}  {LEVELS[notice.level]}  {' '.join(notice.text.split())}"
         item = QListWidgetItem(text)
-        item.setToolTip(notice.text)
+        item.setToolTip(tip(notice.text))
         self.list.insertItem(0, item)
         self.copy.setEnabled(True)
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QPushBu
 
 from ard_gui.state.notices import Notice, Notices
 from ard_gui.theme import colours
+from ard_gui.views.plain_text import tip
 
 LONGEST = 600
 """Letters shown; the rest is behind "All messages" and in the tool tip."""
@@ -82,7 +83,7 @@ class NoticeBar(QFrame):
         shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
         self.sign.setText(SIGNS[level])
         self.text.setText(shown)
-        self.text.setToolTip(text if shown != text else "")
+        self.text.setToolTip(tip(text) if shown != text else "")
         self.text.setAccessibleName(f"{SIGNS[level]}: {shown}")
         self.accept.setVisible(self._offer is not None)
         self.more.setText("Details …" if self._waiting < 2 else f"All {self._waiting} messages …")

@@ -12,5 +12,7 @@ def tip(*parts: str) -> str:
 
     Qt takes a tool tip for HTML if it looks like HTML, so it is given HTML in which everything is escaped.
     """
+    if not any(parts):
+        return ""
     paragraphs = (f"<p style='white-space:pre-wrap'>{html.escape(one)}</p>" for one in parts if one)
     return "".join(("<qt>", *paragraphs, "</qt>"))

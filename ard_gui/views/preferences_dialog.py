@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 
 from ard_gui.state.preferences import Preferences
 from ard_gui.theme import THEMES, row_height
+from ard_gui.views.plain_text import tip
 
 BOXES = (
     ("autoplay", "Play each clip as soon as it is chosen"),
@@ -160,7 +161,7 @@ class PreferencesDialog(QDialog):
         for row, pair in enumerate(roots.items()):
             for column, text in enumerate(pair):
                 item = QTableWidgetItem(text)
-                item.setToolTip(text)
+                item.setToolTip(tip(text))
                 self.roots.setItem(row, column, item)
         self.forget.setEnabled(bool(roots))
 

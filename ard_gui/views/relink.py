@@ -25,6 +25,7 @@ from ard_gui.services.worker import Failure, Worker
 from ard_gui.session import Session
 from ard_gui.theme import row_height
 from ard_gui.views.paths import ask_for_folder
+from ard_gui.views.plain_text import tip
 
 TITLES = ("Folder in the study", "Looked for in", "Clips", "Missing")
 INTRODUCTION = (
@@ -137,7 +138,7 @@ class Relink(QDialog):
             folder = "as in the study" if one.folder == one.root else one.folder
             for column, text in enumerate((one.root, folder, str(one.clips), str(one.missing))):
                 item = QTableWidgetItem(text)
-                item.setToolTip(one.folder if column == 1 else text)
+                item.setToolTip(tip(one.folder if column == 1 else text))
                 if column > 1:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.table.setItem(number, column, item)

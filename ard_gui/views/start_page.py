@@ -22,6 +22,7 @@ from ard_gui.actions import Actions
 from ard_gui.services.recent_studies import Recent, recent_studies, when
 from ard_gui.session import Session
 from ard_gui.views.heading import Heading
+from ard_gui.views.plain_text import tip
 from ard_gui.views.study_rows import RECENT, StudyRows
 
 WIDEST = 820
@@ -96,7 +97,7 @@ class StartPage(QWidget):
         for one in found:
             item = QListWidgetItem(one.name)
             item.setData(RECENT, one)
-            item.setToolTip(f"{one.path}\n{one.problem}".strip())
+            item.setToolTip(tip(one.path, one.problem))
             told = (one.name, one.path, one.model and f"model {one.model}", when(one.opened), one.problem)
             item.setData(Qt.ItemDataRole.AccessibleTextRole, ", ".join(part for part in told if part))
             self.recent.addItem(item)

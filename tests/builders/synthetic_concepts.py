@@ -13,6 +13,7 @@ EVERY = 50
 """The odd names below come once among so many described features."""
 RIGHT_TO_LEFT = ("صوت المطر على السطح", "קול צחוק של ילדים", "نباح كلب في الليل")
 EMOJI = ("🎹 piano 👩‍👩‍👧‍👦", "🌧️⛈️ storm", "🐸 frogs 🇧🇷")
+MARKUP = '<b>R&B</b> & <img src="x.png">'
 SENTENCE = "a sound that begins softly, swells, and is cut off before it has found its end, "
 QUALITY = ("soft", "sharp", "distant", "rhythmic", "low", "metallic", "sudden", "continuous", "muffled", "bright")
 SOURCES = {
@@ -50,6 +51,8 @@ def _named(place: int, word: str, quality: str, where: str) -> tuple[str, str, s
             return "ok", EMOJI[place // EVERY % 3], told
         case 27:
             return "ok", (SENTENCE * 4)[:300], told
+        case 33:
+            return "ok", MARKUP, told
         case 37:
             return "ok", f"{1 + place // EVERY} knocks", told
         case 41:

@@ -44,17 +44,19 @@ class Sounds:
     kind: np.ndarray
 
 
-def sounds(folder: Path, *, files: int, clips: int, seed: int, odd: bool) -> Sounds:
+def sounds(folder: Path, *, files: int, clips: int, seed: int, odd: bool, markup: bool = False) -> Sounds:
     """Write `files` sounds of `SECONDS` s and a manifest of `clips` parts of them.
 
-    With `odd` the last two clips are a file of one sample and one of ten minutes.
+    With `odd` the last two clips are a file of one sample and one of ten minutes; with `markup` every text looks like
+    HTML.
     """
     draw = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     names = []
     for number in range(files):
         kind = number % len(KINDS)
-        names.append(f"{KINDS[kind][0].replace(' ', '-')}/{KINDS[kind][1].replace(' ', '-')}-{number:03d}.wav")
+        mark = "<img src=x>" if markup else ""
+        names.append(f"{mark}{KINDS[kind][0].replace(' ', '-')}/{KINDS[kind][1].replace(' ', '-')}-{number:03d}.wav")
         _write(folder / names[-1], _sound(kind, draw), RATE)
     ordinary = clips - 2 if odd else clips
     file = draw.permutation(np.arange(ordinary) % files)
@@ -62,10 +64,12 @@ def sounds(folder: Path, *, files: int, clips: int, seed: int, odd: bool) -> Sou
     start = np.round(draw.uniform(0, SECONDS - seconds), 3)
     kind = file % len(KINDS)
     place = draw.integers(0, len(WHERE), ordinary)
-    rows = [
+    rows: list[dict[str, object]] = [
         _row(names[f], i, int(kind[i]), int(place[i]), float(start[i]), float(start[i] + seconds[i]))
         for i, f in enumerate(file.tolist())
     ]
+    if markup:
+        rows = [_marked(row) for row in rows]
     if odd:
         _write(folder / "odd/one-sample.wav", np.array([0.5]), RATE)
         _write(folder / "odd/ten-minutes.wav", 0.3 * draw.standard_normal(600 * 4000), 4000)
@@ -96,6 +100,13 @@ def _row(path: str, number: int, kind: int, place: int, start: float, end: float
         "source": f"set-{number % 4}",
         "labels": {"category": category, "label": word},
     }
+
+
+def _marked(row: dict[str, object]) -> dict[str, object]:
+    labels = row["labels"]
+    assert isinstance(labels, dict)
+    marked = {f"<i>{key}</i>": f"<b>{value}</b> &amp;" for key, value in labels.items()}
+    return {**row, "record": f"<b>{row['record']}</b>", "caption": f"<u>{row['caption']}</u> & so on", "labels": marked}
 
 
 def _sound(kind: int, draw: np.random.Generator) -> np.ndarray:

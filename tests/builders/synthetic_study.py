@@ -56,6 +56,10 @@ class Size:
         Keep every (feature, clip) pair.
     odd : bool
         Two of the clips are one sample and ten minutes long.
+    dead : bool
+        No feature is ever active.
+    markup : bool
+        Captions, labels and names of files and clips look like HTML.
     """
 
     features: int = 65_536
@@ -65,6 +69,8 @@ class Size:
     list_length: int = 64
     pair_table: bool = False
     odd: bool = True
+    dead: bool = False
+    markup: bool = False
 
 
 TINY = Size(features=96, clips=200, files=16, mean_support=30.0, list_length=16, odd=False)
@@ -72,7 +78,7 @@ TINY = Size(features=96, clips=200, files=16, mean_support=30.0, list_length=16,
 
 def synthetic_study(folder: Path, size: Size = TINY, *, seed: int = 0) -> Study:
     """A study in `folder` with one SAE of `size.features` features, ranked, scored and named."""
-    heard = sounds(folder / "sounds", files=size.files, clips=size.clips, seed=seed, odd=size.odd)
+    heard = sounds(folder / "sounds", files=size.files, clips=size.clips, seed=seed, odd=size.odd, markup=size.markup)
     study, settings = _indexed(folder, heard.folder, heard.manifest, size, seed)
     table = ClipTable(study.clips())
     home = np.arange(size.features) // FAMILY % len(KINDS)
@@ -167,6 +173,8 @@ def _retrieval(
 
 def _pairs(kind: np.ndarray, home: np.ndarray, size: Size, seed: int) -> np.ndarray:
     """feature · clips + clip of every active pair, ascending; most clips of a feature are of the kind it likes."""
+    if size.dead:
+        return np.empty(0, np.int64)
     draw = np.random.default_rng(seed + 2)
     popularity = draw.permutation(np.arange(1, size.features + 1) ** -0.7)
     popularity[draw.random(size.features) < 0.05] = 0

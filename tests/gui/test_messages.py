@@ -75,7 +75,10 @@ def test_exception_in_a_slot_becomes_a_message_with_its_traceback(guarded: MainW
     QTimer.singleShot(0, lambda: {}["no such key"])
     until(guarded.notice_bar.isVisible)
     assert "KeyError" in guarded.notice_bar.text.text()
-    assert "test_messages.py" in messages(guarded).details.toPlainText()
+    shown = messages(guarded)
+    # Qt may have had a word to say since, which would be the newest
+    shown.list.setCurrentItem(shown.list.findItems("KeyError", Qt.MatchFlag.MatchContains)[0])
+    assert "test_messages.py" in shown.details.toPlainText()
 
 
 def test_exception_in_a_thread_becomes_a_message(guarded: MainWindow) -> None:
@@ -97,4 +100,4 @@ def test_message_of_many_letters_is_shortened_with_a_tool_tip(make_window: Make)
     window = make_window()
     window.session.notices.error("x" * 5000)
     assert len(window.notice_bar.text.text()) < 1000
-    assert len(window.notice_bar.text.toolTip()) == 5000
+    assert "x" * 5000 in window.notice_bar.text.toolTip()

@@ -69,6 +69,14 @@ class TableMenus:
         menu.addAction("&Usual columns").triggered.connect(lambda _checked=False: header.usual())
         return menu
 
+    def choose_sort(self) -> None:
+        """Open the menu of what the table can be ordered by, over its head."""
+        if self._table.features.names:
+            menu = QMenu("Sort by", self._table)
+            self._add_sorts(menu)
+            menu.aboutToHide.connect(menu.deleteLater)
+            menu.popup(self._table.header.mapToGlobal(QPoint(0, self._table.header.height())))
+
     def choose_columns(self) -> None:
         """Open the dialog of columns."""
         if self._table.features.names:
