@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QEvent, QSignalBlocker, QSize, Qt
@@ -122,7 +123,7 @@ class Transport(QWidget):
 
     def _bind(self) -> None:
         listening, actions, sound = self._listening, self._actions, self._listening.sound
-        handlers = {
+        handlers: dict[str, Callable[[], object]] = {
             "listen.toggle": listening.toggle,
             "listen.stop": listening.stop,
             "listen.back": lambda: listening.skip(-SKIP_SECONDS),
