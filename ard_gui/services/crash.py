@@ -15,6 +15,7 @@ import sys
 import threading
 import traceback
 from collections import deque
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -105,7 +106,8 @@ class CrashGuard(QObject):
         if self._native is not None:
             faulthandler.disable()
             self._native.close()
-        with self._writing:
+        # where user data cannot be written there is nothing to remove either
+        with self._writing, suppress(OSError):
             self.marker.unlink(missing_ok=True)
             self.marker.with_suffix(".fault").unlink(missing_ok=True)
 

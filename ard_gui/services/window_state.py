@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,8 +76,9 @@ def save(path: Path, state: WindowState) -> None:
 
 
 def forget_all() -> int:
-    """Remove every saved state (`--reset`); how many there were."""
+    """Remove every saved state that can be removed (`--reset`); how many there were."""
     found = list((user_data() / "windows").glob("*.json"))
     for path in found:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
     return len(found)

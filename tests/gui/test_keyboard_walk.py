@@ -69,7 +69,7 @@ def test_ten_concepts_are_heard_named_rated_listed_and_exported_without_a_mouse(
     before.save()
     window = make_window()
     session = window.session
-    until(window.isActiveWindow)
+    until(window.start.recent.hasFocus)
     press(Qt.Key.Key_Return)
     until(lambda: session.lines is not None and session.notes.available)
 

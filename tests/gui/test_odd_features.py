@@ -102,5 +102,5 @@ def test_very_short_and_very_long_clips_are_seen_and_heard(
     window.session.listening.toggle()
     until(lambda: window.session.player.key != "")
     until(lambda: window.session.player.playing or name == "one-sample")
-    window.session.listening.seek(seconds / 2)
+    window.session.listening.seek(clip, seconds / 2)
     window.session.listening.stop()

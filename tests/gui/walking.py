@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import h5py
 from gui.waiting import until
@@ -89,3 +92,38 @@ def drop(window: MainWindow, *paths: Path) -> None:
     action, button, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     QApplication.sendEvent(window, QDragEnterEvent(QPoint(9, 9), action, data, button, none))
     QApplication.sendEvent(window, QDropEvent(QPointF(9, 9), action, data, button, none))
+
+
+WALK = """
+import sys
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+application = QApplication([])
+{before}
+from ard_gui import app
+from ard_gui.main_window import MainWindow
+windows = lambda: [one for one in application.topLevelWidgets() if isinstance(one, MainWindow)]
+def look():
+    for window in windows():
+        if window.session.lines is not None and {ready}:
+            print("\\n".join(one.text for one in window.session.notices.all), flush=True)
+            window.close()
+timer = QTimer()
+timer.timeout.connect(look)
+timer.start(20)
+sys.exit(app.main(sys.argv[1:]))
+"""
+
+
+def walked(*arguments: str, before: str = "", ready: str = "True", **process: Any) -> str:
+    """Run `ard-gui` in a process of its own until `ready` holds of its `window`; the messages it gave.
+
+    It must end as it should, without a traceback.
+    """
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", WALK.format(before=before, ready=ready), *arguments],
+        capture_output=True, text=True, timeout=120, check=False, **process,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == 0, done.stderr
+    return done.stdout
