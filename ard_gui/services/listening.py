@@ -250,7 +250,7 @@ class Listening(QObject):
                      keep=True)  # fmt: skip
 
     def look_ahead(self, clips: Sequence[Clip]) -> None:
-        """What will probably be wanted next is read and made ready to start; it replaces what was named before."""
+        """The current clip and what will probably come next are read and made ready; replaces what was named before."""
         self._ahead.expect(near=clips)
         self._want()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QEvent, QSignalBlocker, QSize, Qt
@@ -98,6 +99,8 @@ class Transport(QWidget):
         self._lines.addWidget(self._heard, 1)
         self._lines.addWidget(self._settings)
         layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
+        # it would insist on the width of one line, and so never get two
+        layout.setSizeConstraint(QBoxLayout.SizeConstraint.SetNoConstraint)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)
         layout.addWidget(self.banner)
@@ -120,7 +123,7 @@ class Transport(QWidget):
 
     def _bind(self) -> None:
         listening, actions, sound = self._listening, self._actions, self._listening.sound
-        handlers = {
+        handlers: dict[str, Callable[[], object]] = {
             "listen.toggle": listening.toggle,
             "listen.stop": listening.stop,
             "listen.back": lambda: listening.skip(-SKIP_SECONDS),
