@@ -27,7 +27,9 @@ def rows_of(table: list[tuple[float, int, str, str, bool]]) -> FeatureRows:
     columns = {"feature": np.arange(len(table)), "m": np.array(m), "support": np.array(support)}
     rows.open(columns | {"status": np.array(status), "name": np.array(name, dtype=object)})
     rows.set_own({"star": np.array(star)})
-    rows.set_search(TextSearch(folded(one) for one in name))
+    search = TextSearch(len(table))
+    search.add(range(len(table)), (folded(one) for one in name))
+    rows.set_search(search)
     return rows
 
 
