@@ -128,6 +128,7 @@ TABLE: tuple[Entry, ...] = (
     Entry("view.zoom_out", "Zoom &out", VIEW, ("-",), "browse", tip="More time on the spectrogram."),
     Entry("view.zoom_all", "The &whole clip", VIEW, ("Z",), "browse"),
     Entry("view.theme", "Next &theme", VIEW, ("Ctrl+Shift+T",), tip="Light, dark, high contrast, as the system."),
+    Entry("view.sort", "&Sort the table by …", VIEW, ("Ctrl+Shift+S",), tip="Order the features by a column."),
     Entry("view.columns", "Co&lumns of the table …", VIEW, tip="Show, hide and order the columns of the table."),
     Entry("view.full", "&Full screen", VIEW, ("F11",), checkable=True),
     Entry("view.reset", "&Reset layout", VIEW, tip="Put every panel back where it was at first."),

@@ -22,6 +22,8 @@ from ard_gui.session import Session
 from ard_gui.theme import THEMES, apply_theme
 
 gc.enable()
+SWITCH_SECONDS = 0.001
+"""How long a thread that computes may keep the window's thread waiting, each time Qt has let go of Python."""
 LAST_WRITING_SECONDS = 30.0
 """How long the process, its window gone, may still write what it was asked to."""
 
@@ -35,6 +37,7 @@ def main(arguments: list[str] | None = None, loop: Callable[[], int] = QApplicat
         Runs until the window is closed.
     """
     options = _parser().parse_args(arguments)
+    sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()  # what was imported stays: the collector need not look at it again and again
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)

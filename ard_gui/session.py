@@ -213,12 +213,13 @@ class Session(QObject):
         elif kind == "ranking":
             self._files, self.ranking = result
             self._warn_of_unread(self.ranking)
-            self.reader.in_spare_time(self.ranking.read_ahead)
             self.listening.leave()
             self.selection.clear()
             self.notes.show(self.ranking.name)
             self.sound_test.use_ranking(self.ranking.name)
             self.ranking_opened.emit()
+            # not before: it would take turns with the window that fills its table
+            self.reader.in_spare_time(self.ranking.read_ahead)
         elif kind == "refresh":
             self._read_anew(*result)
         elif kind == "feature" and result.feature == self.selection.feature:

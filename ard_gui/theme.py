@@ -150,6 +150,10 @@ def _sheet(name: str, palette: dict[str, str]) -> str:
         f"QGroupBox {{ margin-top: 1em; padding-top: 0.4em; }}"
         f"QGroupBox::title {{ subcontrol-origin: margin; left: 8px; }}"
         f"QRadioButton::indicator {{ border-radius: 0.45em; }}"
+        f"QSlider::groove:horizontal {{ border: 1px solid {frame}; height: 6px; }}"
+        f"QSlider::sub-page:horizontal {{ background: {focus}; border: 1px solid {frame}; }}"
+        f"QSlider::handle:horizontal {{ background: {frame}; width: 12px; margin: -5px 0; border-radius: 6px; }}"
+        f"QSlider::handle:horizontal:disabled {{ background: {faint}; }}"
         f"QProgressBar {{ border: 1px solid {frame}; }} QProgressBar::chunk {{ background: {focus}; }}"
     )
 

@@ -44,8 +44,9 @@ run training_step "$BENCH_VENV/bin/python" benchmarks/training_step.py --rounds 
 if [ -n "$STUDY" ] && [ -f "$STUDY/study.toml" ]; then
     run extraction_overhead "$VENV/bin/python" benchmarks/extraction_overhead.py "$STUDY"
     run retrieval_overhead "$VENV/bin/python" benchmarks/retrieval_overhead.py "$STUDY"
+    run listening "$VENV/bin/python" benchmarks/listening.py "$STUDY"
 else
-    say "no study: extraction_overhead and retrieval_overhead are left out (make bench STUDY=DIR)"
+    say "no study: extraction_overhead, retrieval_overhead and listening are left out (make bench STUDY=DIR)"
 fi
 run retrieval_memory "$VENV/bin/python" benchmarks/retrieval_memory.py
 run playback "$VENV/bin/python" benchmarks/playback.py

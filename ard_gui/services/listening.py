@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from ard_gui.services.active_intervals import active_intervals, inactive
 from ard_gui.services.clip_media import ClipMedia, Media
 from ard_gui.services.feature_lines import ClipLine, FeatureLines
+from ard_gui.services.play_on_move import PlayOnMove
 from ard_gui.services.playback.player import Player
 from ard_gui.services.playback.programme import Interval
+from ard_gui.services.playhead import Playhead
 from ard_gui.services.sound_preferences import SoundPreferences
 from ard_gui.services.sounds_ahead import OWNER, SoundsAhead, sound_of
 from ard_gui.state.notices import Notices
@@ -19,9 +21,6 @@ from ard_gui.state.selection import NONE, Selection
 from backend.store.clip_key import clip_key
 from backend.store.clips import Clip
 
-FRAME_MS, LINGER_FRAMES = 16, 30
-AUTOPLAY_AFTER_MS = 120
-"""Longer than keys repeat (some 90 ms on the slowest usual setting): a held arrow plays only where it is let go."""
 REST_MS = 400
 """Who stays so long with a feature lets the pictures on the screen be made first; then comes what is further away."""
 
@@ -69,18 +68,17 @@ class Listening(QObject):
         self._cue: tuple[int, float] | None = None
         """Where a clip that does not play yet was pointed into."""
         self._ahead = SoundsAhead(media, player)
-        self._told: tuple[int, float | None] = (NONE, None)
         self._over = False
-        self._quiet = True
-        """The page has been opened by the window, not by the person: nothing plays by itself."""
         self._asked_early = False
         """The person asked for the clip of a feature that has not been read yet."""
-        self._frame = self._timer(FRAME_MS, self._next_frame, once=False)
-        self._lingering = 0
-        self._frame.setTimerType(Qt.TimerType.PreciseTimer)
-        self._autoplay = self._timer(AUTOPLAY_AFTER_MS, self._play_chosen)
-        self._rest = self._timer(REST_MS, self.rested.emit)
-        self._settled = self._timer(0, self._end_quiet)
+        self._place = Playhead(self, self)
+        self._place.moved.connect(self.playhead)
+        self._on_move = PlayOnMove(preferences, self)
+        self._on_move.due.connect(self._play_chosen)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(self.rested)
         media.ready.connect(self._media_ready)
         media.failed.connect(self._media_failed)
         player.changed.connect(self._player_changed)
@@ -91,13 +89,6 @@ class Listening(QObject):
         self.sound = SoundPreferences(preferences, player)
         selection.feature_changed.connect(self._feature_changed)
         selection.clip_changed.connect(self._clip_changed)
-
-    def _timer(self, milliseconds: int, slot: Callable[[], object], *, once: bool = True) -> QTimer:
-        timer = QTimer(self)
-        timer.setInterval(milliseconds)
-        timer.setSingleShot(once)
-        timer.timeout.connect(slot)
-        return timer
 
     @property
     def line(self) -> ClipLine | None:
@@ -112,6 +103,10 @@ class Listening(QObject):
     def playing(self) -> bool:
         """Whether a clip plays."""
         return self.player.playing and self.line is not None
+
+    def position(self) -> float:
+        """The second that is heard now."""
+        return self.player.position()
 
     @property
     def waiting_for(self) -> ClipLine | None:
@@ -131,19 +126,19 @@ class Listening(QObject):
             self._regions.clear()
             if line is not None and line.clip in self._lines:
                 self.player.set_region(None)
-            self._moved()
+            self._on_move.moved()
         if self._asked_early:
             self._asked_early = False
             # the clips on the page choose the current one first
-            self._autoplay.start(0)
+            self._on_move.soon()
         self._rest.start()
-        if self._quiet:
-            self._settled.start()
+        self._on_move.page_shown()
 
     def leave(self) -> None:
         """Another study or SAE is shown: nothing of the old one is heard any more."""
         self.stop()
-        self._page, self._quiet = None, True
+        self._on_move.opened()
+        self._page = None
         self._lines, self._regions, self._heard, self._key = {}, {}, [], ""
         self._ahead.expect((), ())
         self._asked_early = False
@@ -152,8 +147,9 @@ class Listening(QObject):
 
     def close(self) -> None:
         """Say nothing any more; the player is closed by whoever made it."""
-        for timer in (self._frame, self._autoplay, self._rest, self._settled):
-            timer.stop()
+        self._place.close()
+        self._on_move.close()
+        self._rest.stop()
         self._wish = None
         self.blockSignals(True)
 
@@ -179,9 +175,9 @@ class Listening(QObject):
         if waiting is not None and waiting.clip == row:
             self._forget_wish()
         elif row != self.row or row == NONE:
-            self.play_clip(row, self._cue[1] if self._cue is not None and self._cue[0] == row else 0.0)
+            self.play_clip(row, self._start_of(row))
         elif self.playing or not self._silent_here(self._heard[-1]):
-            self._autoplay.stop()
+            self._on_move.forget()
             self._over = False
             self.player.toggle()
 
@@ -190,7 +186,7 @@ class Listening(QObject):
         line = self._lines.get(row)
         if line is None:
             return
-        self._autoplay.stop()
+        self._on_move.forget()
         if self._silent_here(line):
             self._forget_wish()
             self.player.pause()
@@ -199,29 +195,29 @@ class Listening(QObject):
 
     def pause(self) -> None:
         """Stop where it is; what is awaited is not wanted any more."""
-        self._autoplay.stop()
+        self._on_move.forget()
         self._forget_wish()
         self.player.pause()
 
     def stop(self) -> None:
         """Stop, go back to the beginning and take the playhead away."""
-        self._autoplay.stop()
+        self._on_move.forget()
         self._forget_wish()
         self._forget_cue()
         self.player.stop()
-        self._tell(self._told[0], None)
+        self._place.hide()
 
     def seek(self, row: int, seconds: float) -> None:
         """Go to a moment of a clip. One that is not held begins there: at once if another plays, else when asked to."""
         if row == self.row:
             self._over = False
             self.player.seek(seconds)
-            self._tell_place()
+            self._place.show(row, self.player.position())
         elif self.playing:
             self.play_clip(row, seconds)
         elif row in self._lines:
             self._cue = (row, max(0.0, seconds))
-            self._tell(row, self._cue[1])
+            self._place.show(row, self._cue[1])
 
     def skip(self, seconds: float) -> None:
         """Go on or back in the clip that is held."""
@@ -247,14 +243,14 @@ class Listening(QObject):
         if held is None or other is None or other.clip == held.clip:
             self.toggle()
             return
-        self._autoplay.stop()
+        self._on_move.forget()
         start = 0.0 if self._over else self.player.position()
         silent = not self.playing
         self._obtain(other, lambda media: self._play(other, media, start) if silent else self._switch(other, media),
                      keep=True)  # fmt: skip
 
     def look_ahead(self, clips: Sequence[Clip]) -> None:
-        """What will probably be wanted next is read and made ready to start; it replaces what was named before."""
+        """The current clip and what will probably come next are read and made ready; replaces what was named before."""
         self._ahead.expect(near=clips)
         self._want()
 
@@ -309,9 +305,8 @@ class Listening(QObject):
         """Whether nothing of a clip would be heard because only what is active is; the person is told."""
         silent = self._preferences.values.only_active and inactive(line)
         if silent:
-            self._notices.info(
-                f"The feature is nowhere active in {line.name}. Turn “Only where active” off to hear it."
-            )
+            told = f"The feature is nowhere active in {line.name}."
+            self._notices.info(f"{told} Turn “Only where active” off to hear it.")
         return silent
 
     def _restrict(self, active: Sequence[Interval] | None) -> None:
@@ -321,7 +316,7 @@ class Listening(QObject):
         self.player.set_active(active)
 
     def _feature_changed(self, _feature: int) -> None:
-        self._autoplay.stop()
+        self._on_move.forget()
         self._rest.stop()
         self._asked_early = False
         self._forget_wish()
@@ -333,20 +328,17 @@ class Listening(QObject):
         if self._cue is not None and self._cue[0] != clip:
             self._forget_cue()
         if clip != NONE and clip != self.row:
-            self._moved()
-
-    def _moved(self) -> None:
-        if self._preferences.values.autoplay and not self._quiet:
-            self._autoplay.start(AUTOPLAY_AFTER_MS)
+            self._on_move.moved()
 
     def _play_chosen(self) -> None:
         row = self.current()
-        if self._page is not None and self._page.feature == self._selection.feature and row != NONE:
-            if row != self.row or not self.playing:
-                self.play_clip(row)
+        read = self._page is not None and self._page.feature == self._selection.feature
+        if read and (row != self.row or not self.playing):
+            self.play_clip(row, self._start_of(row))
 
-    def _end_quiet(self) -> None:
-        self._quiet = False
+    def _start_of(self, row: int) -> float:
+        """Where a clip begins that is not held: where it was pointed into, else at its start."""
+        return self._cue[1] if self._cue is not None and self._cue[0] == row else 0.0
 
     def _want(self) -> None:
         self._ahead.want(None if self._wish is None else self._wish[0].media)
@@ -359,8 +351,8 @@ class Listening(QObject):
 
     def _forget_cue(self) -> None:
         if self._cue is not None:
-            row, self._cue = self._cue[0], None
-            self._tell(row, None)
+            self._cue = None
+            self._place.hide()
 
     def _media_ready(self, row: int, media: Media) -> None:
         if self._wish is not None and self._wish[0].clip == row:
@@ -382,31 +374,10 @@ class Listening(QObject):
 
     def _player_changed(self) -> None:
         if self.playing:
-            self._lingering = LINGER_FRAMES
-            self._frame.start()
+            self._place.follow()
         self.changed.emit()
-
-    def _next_frame(self) -> None:
-        """A device still plays what it was given before a pause: the playhead comes to rest a little later."""
-        self._lingering -= not self.playing
-        if self._lingering < 0 or self.line is None or (not self.playing and self._told[1] is None):
-            self._frame.stop()
-        else:
-            self._tell_place()
 
     def _finished(self, key: str) -> None:
         if self.line is not None and key == self._key:
             self._over = True
-            self._tell(self.row, None)
-
-    def _tell_place(self) -> None:
-        if self.line is not None:
-            self._tell(self.row, self.player.position())
-
-    def _tell(self, row: int, seconds: float | None) -> None:
-        if row == NONE or (row, seconds) == self._told:
-            return
-        before, self._told = self._told, (row, seconds)
-        if before[0] not in (NONE, row) and before[1] is not None:
-            self.playhead.emit(before[0], None)
-        self.playhead.emit(row, seconds)
+            self._place.hide()

@@ -14,6 +14,9 @@ from backend.store.map import MapFile
 from backend.study.folder import Study
 
 LOOKED_AT = 2000
+AT_ONCE = 4096
+"""Clips whose labels are read per step: some 0.03 s."""
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -51,22 +54,70 @@ def label_names(ranking: OpenRanking) -> tuple[str, ...]:
     """Names of labels that group clips, judged by some of them; one that tells every clip apart groups nothing."""
     step = max(1, len(ranking.clips) // LOOKED_AT)
     values: dict[str, list[str]] = {}
-    for i in range(0, len(ranking.clips), step):
-        for name, value in ranking.clips.labels(i).items():
+    for labels in ranking.clips.labels_of(range(0, len(ranking.clips), step)):
+        for name, value in labels.items():
             values.setdefault(name, []).append(value)
     return tuple(sorted(name for name, found in values.items() if 1 < len(set(found)) <= max(2, len(found) // 2)))
 
 
-def common_labels(ranking: OpenRanking, name: str) -> list[str]:
+@dataclass(frozen=True)
+class CommonLabels:
     """For every feature the commonest value of a label among its H clips, "" where none has the label.
 
     Of equally common ones that of the more representative clip.
     """
-    clips = ranking.file.most_clips(int(ranking.file.settings["p"]))
-    listed, place = np.unique(clips, return_inverse=True)
-    texts = [ranking.clips.labels(int(i)).get(name, "") if i >= 0 else "" for i in listed]
-    known, code = np.unique(np.array(texts, dtype=object).astype(str), return_inverse=True)
-    return [str(known[k]) if k >= 0 else "" for k in commonest(code[place].reshape(clips.shape), known)]
+
+    ranking: str
+    name: str
+    values: list[str]
+
+
+class LabelReading:
+    """Finds `CommonLabels` step by step, for a reader that has other things to do between the steps.
+
+    Attributes
+    ----------
+    ranking : OpenRanking
+    name : str
+        Of the label.
+    """
+
+    def __init__(self, ranking: OpenRanking, name: str) -> None:
+        self.ranking, self.name = ranking, name
+        self._texts: list[str] = []
+        self._clips: Ints | None = None
+        self._listed: Ints = np.empty(0, np.int64)
+        self._place: Ints = np.empty(0, np.int64)
+        self._done = 0
+
+    def step(self) -> CommonLabels | LabelReading:
+        """Read a little; the labels when that was the last of it, else this reading."""
+        if self._clips is None:
+            self._clips = self.ranking.file.most_clips(int(self.ranking.file.settings["p"]))
+            listed, self._place = np.unique(self._clips, return_inverse=True)
+            self._listed = listed[listed >= 0]
+            # -1 for no clip sorts before all clips
+            self._texts = [""] * (len(listed) - len(self._listed))
+            self._place = self._place.reshape(self._clips.shape)
+            return self
+        some = self._listed[self._done : self._done + AT_ONCE]
+        if len(some):
+            self._done += len(some)
+            self._texts += [labels.get(self.name, "") for labels in self.ranking.clips.labels_of(some)]
+            return self
+        known = sorted(set(self._texts))
+        number = {text: k for k, text in enumerate(known)}
+        codes = np.fromiter((number[one] for one in self._texts), np.int64, len(self._texts))
+        found = commonest(codes[self._place], known).tolist()
+        return CommonLabels(self.ranking.name, self.name, [known[k] if k >= 0 else "" for k in found])
+
+
+def common_labels(ranking: OpenRanking, name: str) -> list[str]:
+    """`CommonLabels.values` at once."""
+    reading: CommonLabels | LabelReading = LabelReading(ranking, name)
+    while isinstance(reading, LabelReading):
+        reading = reading.step()
+    return reading.values
 
 
 def commonest(codes: npt.NDArray[np.int64], known: Sequence[str] | npt.NDArray[np.str_]) -> npt.NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -32,6 +32,7 @@ class Snapshot:
     key : str
         Of the SAE.
     features : mapping of feature to FeatureNote
+        What did not change since the snapshot before is the same object.
     clips : mapping of feature to (mapping of clip key to ClipNote)
     lists : tuple of (NamedList, entries)
         Their entries may be of any SAE.
@@ -70,6 +71,7 @@ class OwnNotes(QObject):
         self._worker = Worker("notes")
         self._notes: Notes | None = None
         self._state = -1
+        self._last = Snapshot()  # the notes' thread's own
         self._study: Study | None = None
         self._sae = ""
         self._looking = QTimer(self)
@@ -95,7 +97,9 @@ class OwnNotes(QObject):
         self._looking.start()
 
     def show(self, sae_id: str) -> None:
-        """Read what was noted on the features of an SAE (or of raw units)."""
+        """Read what was noted on the features of an SAE (or of raw units); until then there is nothing of another."""
+        if sae_id != self._sae:
+            self._put(replace(self.now, key="", features={}, clips={}))
         self._sae = sae_id
         self._refresh()
 
@@ -199,7 +203,12 @@ class OwnNotes(QObject):
     def _snapshot(self, study: Study, sae_id: str) -> Snapshot:
         notes, key = self._open_notes(), sae_key(study, sae_id)
         lists = tuple((one, tuple(notes.entries(one.key))) for one in notes.lists())
-        return Snapshot(key, notes.features(key), notes.all_clip_notes(key), lists, notes.queries())
+        before = self._last if self._last.key == key else Snapshot()
+        self._last = Snapshot(
+            key, _same_where_equal(before.features, notes.features(key)), notes.all_clip_notes(key),
+            before.lists if before.lists == lists else lists, notes.queries(),
+        )  # fmt: skip
+        return self._last
 
     def _put(self, snapshot: Snapshot) -> None:
         self.now = snapshot
@@ -222,3 +231,8 @@ class OwnNotes(QObject):
 
     def _failed(self, failure: Failure) -> None:
         self._notices.error(failure.text, failure.details)
+
+
+def _same_where_equal(before: Mapping[int, FeatureNote], now: Mapping[int, FeatureNote]) -> dict[int, FeatureNote]:
+    """`now` with the objects of `before` where they are equal, so that what changed is found without comparing."""
+    return {k: before[k] if before.get(k) == one else one for k, one in now.items()}

@@ -11,6 +11,8 @@ from PySide6.QtCore import QObject, Signal
 from backend.errors import ArdError
 
 Work = Callable[[], Any]
+REST_SECONDS = 0.02
+"""Before each step in spare time: Python runs one thread at a time, and the window has something to show meanwhile."""
 
 
 class Reader(QObject):
@@ -74,6 +76,8 @@ class Reader(QObject):
             with self._change:
                 self._running = False
                 self._change.wait_for(lambda: self._waiting or self._spare or not self._open)
+                if self._spare and not self._waiting:
+                    self._change.wait_for(lambda: self._waiting or not self._open, REST_SECONDS)
                 if not self._open:
                     return
                 spare = None if self._waiting else self._spare

@@ -1,4 +1,4 @@
-"""Keeps the player as the person's preferences say, and the preferences as the player is."""
+"""Keeps the player as the person's preferences say."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ SPEEDS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 
 
 class SoundPreferences:
-    """Volume, mute, speed, loop, "only where active", loudness matching, latency and device, both ways."""
+    """Volume, mute, speed, loop, "only where active", loudness matching, latency and device.
+
+    Whoever wants another value sets the preference, which keeps it; the player follows. What is set in the player
+    itself is for a while only (a blind rating, in which everybody hears alike) and is kept nowhere.
+    """
 
     def __init__(self, preferences: Preferences, player: Player) -> None:
         self._preferences, self._player = preferences, player
@@ -29,9 +33,7 @@ class SoundPreferences:
         }
         for name in self._tell:
             self.apply(name)
-        self._last = self._now()
         preferences.changed.connect(self.apply)
-        player.changed.connect(self._take_over)
 
     def apply(self, name: str) -> None:
         """Tell the player a preference, if it is one of sound and the player has another value."""
@@ -64,10 +66,3 @@ class SoundPreferences:
             "latency_ms": round(1000 * player.latency_offset, 6),
             "device": player.device,
         }
-
-    def _take_over(self) -> None:
-        """Only what has changed in the player: a preference may be on its way to it."""
-        before, self._last = self._last, self._now()
-        for name, value in self._last.items():
-            if value != before[name]:
-                self._preferences.set(name, value)

@@ -13,7 +13,7 @@ OWNER = "listening"
 
 
 class SoundsAhead:
-    """The clips after the current one, then the first clips of the next features.
+    """The current clip and those after it, then the first clips of the next features.
 
     Attributes
     ----------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,27 +93,38 @@ class FeatureRows:
         found = columns if isinstance(columns, FeatureColumns) else FeatureColumns(columns)
         self.features = found.rows
         self._search = self._last_expression = None
-        self._lists, self._own = {}, {}
+        self._lists, self._own, self._own_texts = {}, {}, {}
         self._stored = self._lasting = found
         self._similarity = None
         # A rank of −1 says that there is none.
         ranks = {name: np.where(found[name] < 0, np.nan, found[name]) for name in ("rank",) if name in found}
         self._ranked = FeatureColumns(ranks)
         if len(found):
-            self.set_own(no_own(self.features))
+            self._own = no_own(self.features)
+            self._lasting = found.plus({**self._own, "tags": np.full(self.features, "", dtype=object)})
         self._join()
 
-    def set_own(self, own: Mapping[str, Column]) -> None:
-        """Take the person's own columns, any of `OWN`; ValueError for another name or length."""
-        wrong = [name for name, values in own.items() if name not in OWN or len(values) != self.features]
+    def set_own(self, own: Mapping[str, Column], features: Sequence[int] | None = None) -> None:
+        """Take the person's own columns, any of `OWN`; ValueError for another name or length.
+
+        Parameters
+        ----------
+        features : sequence of int
+            Whose values these are; of all features if left out. What is not named stays as it is, and costs nothing.
+        """
+        rows = np.arange(self.features) if features is None else np.asarray(features, dtype=np.int64)
+        wrong = [name for name, values in own.items() if name not in OWN or len(values) != len(rows)]
         if wrong:
-            raise ValueError(f"own columns of {self.features} features are wrong: {', '.join(wrong)}")
-        self._own = {**self._own, **own}
+            raise ValueError(f"own columns of {len(rows)} features are wrong: {', '.join(wrong)}")
+        new = {name: _replaced(self._own[name], rows, values) for name, values in own.items()}
+        self._own = {**self._own, **new}
+        if "tags" in own:
+            texts = np.array([", ".join(one) for one in own["tags"]], dtype=object)
+            new["tags"] = _replaced(self._lasting["tags"], rows, texts)
         if own.keys() - {"star"}:
-            self._own_texts = _own_texts(self._own)
-        joined = {"tags": np.array([", ".join(one) for one in own["tags"]], dtype=object)} if "tags" in own else {}
-        self._lasting = self._lasting.plus({**own, **joined})
-        self._join()
+            self._write_texts(rows)
+        self._lasting = self._lasting.plus(new)
+        self._join(own)
 
     def set_similarity(self, similarity: Column | None) -> None:
         """Take the column `similarity` [D], NaN where there is none, or take it away; ValueError for another length."""
@@ -152,11 +163,31 @@ class FeatureRows:
         order = self._order(query.sort, query.descending)
         return Shown(order[np.logical_and.reduce(used)[order]] if used else order, problem)
 
-    def _join(self) -> None:
-        """The columns anew; what was made for sorting the lasting ones outlives the similarity."""
+    def _write_texts(self, features: Iterable[Any]) -> None:
+        """What the person wrote about these features, folded; those about which nothing was written are left out."""
+        for k in features:
+            parts = (*(self._own[name][k] for name in ("own_name", "verdict", "note")), *self._own["tags"][k])
+            if any(parts):
+                self._own_texts[int(k)] = " ".join(folded(one) for one in parts)
+            else:
+                self._own_texts.pop(int(k), None)
+
+    def _join(self, own: Collection[str] | None = None) -> None:
+        """The columns anew; what was made for sorting the lasting ones outlives the similarity.
+
+        Answers are forgotten: all of them, or those that look at the columns `own` of the person's.
+        """
         more = None if self._similarity is None else {"similarity": self._similarity}
         self.columns = self._lasting if more is None else self._lasting.plus(more)
-        self._masks.clear()
+        if own is None:
+            self._masks.clear()
+            return
+        expression = self._masks.get("expression")
+        read = expression is not None and not compile_filter(str(expression[0])).columns.isdisjoint(own)
+        written = bool(set(own) - {"star"})
+        stale = {"starred": "star" in own, "tags": "tags" in own, "text": written, "expression": read}
+        for part in [part for part, gone in stale.items() if gone]:
+            self._masks.pop(part, None)
 
     def _mask(self, part: str, wanted: Any, make: Callable[[Any], Mask]) -> Mask | None:
         """The mask of one part of the query, kept until the part or the columns change; None if it asks nothing."""
@@ -223,16 +254,16 @@ class FeatureRows:
 def no_own(features: int) -> dict[str, Column]:
     """Own columns of someone who has judged nothing yet."""
     tags = np.empty(features, dtype=object)
-    tags[:] = [()] * features
+    tags.fill(())
     texts = {name: np.full(features, "", dtype=object) for name in ("own_name", "verdict", "note")}
     return {"star": np.zeros(features, bool), "tags": tags, **texts}
 
 
-def _own_texts(own: Mapping[str, Column]) -> dict[int, str]:
-    """What the person wrote about each feature, folded; features about which nothing was written are left out."""
-    parts = zip(*(own[name].tolist() for name in ("own_name", "verdict", "note", "tags")), strict=True)
-    joined = ((number, (*texts, *tags)) for number, (*texts, tags) in enumerate(parts))
-    return {number: " ".join(folded(one) for one in found) for number, found in joined if any(found)}
+def _replaced(column: Column, rows: Int, values: Column) -> Column:
+    """A copy with other values in some rows."""
+    found = column.copy()
+    found[rows] = values
+    return found
 
 
 def problem(error: ArdError, text: str, columns: Mapping[str, Column]) -> Problem:

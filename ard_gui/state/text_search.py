@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from backend.store.columns import TextIndex
 
+Int = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 REMEMBERED = 64
 
@@ -27,25 +28,32 @@ def words(text: str) -> tuple[str, ...]:
 
 
 class TextSearch:
-    """One text per feature; building it takes a while, asking does not.
+    """At most one text per feature; building it takes a while, asking does not.
 
     Parameters
     ----------
-    texts : iterable of str
-        Of each feature, in feature order and `folded`; "" for none.
+    features : int
+        D.
     """
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        self._index = TextIndex(texts)
+    def __init__(self, features: int) -> None:
+        self._features = features
+        self._parts: list[tuple[Int, TextIndex]] = []
         self._found: dict[str, Mask] = {}
 
     def __len__(self) -> int:
-        return len(self._index)
+        return self._features
+
+    def add(self, features: Iterable[int], texts: Iterable[str]) -> None:
+        """Take the texts of more features, `folded`; not after it was asked for words."""
+        self._parts.append((np.fromiter(features, np.int64), TextIndex(texts)))
 
     def with_word(self, word: str) -> Mask:
         """Which features' texts hold `word` (folded, perhaps a part of a longer word): [features]."""
         if word not in self._found:
             if len(self._found) >= REMEMBERED:
                 self._found.pop(next(iter(self._found)))
-            self._found[word] = self._index.contains(word)
+            found = self._found[word] = np.zeros(self._features, np.bool_)
+            for features, index in self._parts:
+                found[features] = index.contains(word)
         return self._found[word]

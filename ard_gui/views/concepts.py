@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QComboBox, QDockWidget, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -28,6 +28,8 @@ Column = npt.NDArray[Any]
 NO_STUDY = "No study is open."
 NO_FEATURES = "This study has no ranked features yet. Run: ard run"
 TEXTS = "feature texts"
+TEXTS_AFTER_MS = 200
+"""The first page is read before what only a search asks for."""
 MOST_REMEMBERED = 200
 
 
@@ -51,6 +53,10 @@ class ConceptsView(QWidget):
         self._remembered: dict[str, int] = {}
         self._ranking_name = ""
         self._random = np.random.default_rng()
+        self._texts_later = QTimer(self)
+        self._texts_later.setSingleShot(True)
+        self._texts_later.setInterval(TEXTS_AFTER_MS)
+        self._texts_later.timeout.connect(self._ask_for_texts)
         self.rankings = QComboBox()
         self.bar = FilterBar(session)
         self.table = FeatureTable()
@@ -63,11 +69,22 @@ class ConceptsView(QWidget):
         self._show_nothing(NO_STUDY)
         self.bar.queries.load()
 
-    def set_own(self, columns: Mapping[str, Column]) -> None:
-        """Take the person's own columns of the shown SAE, any of `feature_rows.OWN`; ValueError for other lengths."""
-        self._rows.set_own(columns)
+    @property
+    def features(self) -> int:
+        """D of the SAE in the table; 0 for none."""
+        return self._rows.features
+
+    def set_own(self, columns: Mapping[str, Column], features: Sequence[int] | None = None) -> None:
+        """Take the person's own columns of the shown SAE, any of `feature_rows.OWN`; ValueError for other lengths.
+
+        Parameters
+        ----------
+        features : sequence of int
+            Whose values these are; of all features if left out.
+        """
+        self._rows.set_own(columns, features)
         self.model.take_columns(self._rows.cells)
-        self.bar.take_own(self._rows.cells)
+        self.bar.take_own(self._rows.cells, tags="tags" in columns)
         self._show_rows()
 
     def set_similarity(self, similarity: Column | None) -> None:
@@ -168,6 +185,7 @@ class ConceptsView(QWidget):
         bind("go.random", self._go_random)
         bind("go.next", lambda: self.table.step(1))
         bind("go.previous", lambda: self.table.step(-1))
+        bind("view.sort", self.menus.choose_sort)
         bind("view.columns", self.menus.choose_columns)
         bind("edit.copy_rows", lambda: self.copy(as_table=False))
         bind("edit.copy_csv", lambda: self.copy(as_table=True))
@@ -239,7 +257,11 @@ class ConceptsView(QWidget):
             wanted = self.model.feature(0)
         if 0 <= wanted < self._rows.features:
             self._session.selection.choose(wanted)
-        self._session.reader.ask(TEXTS, TextReading(ranking).step)
+        self._texts_later.start()
+
+    def _ask_for_texts(self) -> None:
+        if self._session.ranking is not None:
+            self._session.reader.ask(TEXTS, TextReading(self._session.ranking).step)
 
     def _arrived(self, kind: str, result: Any) -> None:
         if kind == "ranking lines":

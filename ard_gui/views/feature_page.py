@@ -104,8 +104,8 @@ class FeaturePage(QWidget):
         if clip >= 0 and (current is None or current.clip != clip):
             self.cards.choose_clip(clip)
 
-    def _current_changed(self, _line: ClipLine | None) -> None:
-        coming = self.cards.coming()[:CLIPS_AHEAD]
+    def _current_changed(self, line: ClipLine | None) -> None:
+        coming = [*([] if line is None else [line]), *self.cards.coming()[:CLIPS_AHEAD]]
         self._listening.look_ahead([line.media for line in coming if line.media is not None])
 
     def _region_changed(self, start: float | None, end: float | None) -> None:

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from ard_gui.actions import Actions
 from ard_gui.map_theme import map_palette
 from ard_gui.services.map_maker import MapMaker
-from ard_gui.services.map_reading import ShownMap, common_labels, read_map
+from ard_gui.services.map_reading import CommonLabels, LabelReading, ShownMap, read_map
 from ard_gui.session import Session
 from ard_gui.views.map_canvas import MapCanvas
 from ard_gui.views.map_legend import tip
@@ -78,10 +78,16 @@ class MapView(QWidget):
         if kind == "map" and result.name == self._session.ranking_name:
             self._show_map(result)
         elif kind == "map labels":
-            ranking, name, labels = result
-            title = f"{name}, the commonest of H"
-            if self._shown is not None and ranking == self._shown.name and self.colour.currentData() == ("label", name):
-                self.canvas.colour_by_category(labels, title)
+            self._labels_arrived(result)
+
+    def _labels_arrived(self, result: CommonLabels | LabelReading) -> None:
+        if self._shown is None or self.colour.currentData() != ("label", result.name):
+            return
+        if isinstance(result, LabelReading):
+            if result.ranking is self._session.ranking:
+                self._session.reader.ask("map labels", result.step)
+        elif result.ranking == self._shown.name:
+            self.canvas.colour_by_category(result.values, f"{result.name}, the commonest of H")
 
     def _failed(self, kind: str, message: str) -> None:
         if kind == "map":
@@ -141,7 +147,7 @@ class MapView(QWidget):
         elif kind == "own":
             self.canvas.colour_by_category(self._own(name), f"own {name}s")
         else:
-            self._session.reader.ask("map labels", lambda: (ranking.name, name, common_labels(ranking, name)))
+            self._session.reader.ask("map labels", LabelReading(ranking, name).step)
 
     def _own(self, what: str) -> list[str]:
         """For every feature "starred", or the first of its tags."""

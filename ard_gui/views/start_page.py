@@ -39,6 +39,7 @@ class StartPage(QWidget):
     def __init__(self, session: Session, actions: Actions) -> None:
         super().__init__()
         self._session = session
+        self._fresh = True
         self.title = Heading("ARD", 2.2)
         self.subtitle = QLabel("Browse, hear and judge what an audio language model has learned.")
         self.subtitle.setWordWrap(True)
@@ -105,6 +106,10 @@ class StartPage(QWidget):
         self.recent.setVisible(bool(found))
         self.remove.setVisible(bool(found))
         self.empty.setVisible(not found)
+        if self._fresh and found:
+            # Enter opens the study that was open last
+            self.recent.setFocus()
+        self._fresh = False
 
     def _chosen(self) -> Recent | None:
         item = self.recent.currentItem()
@@ -142,6 +147,7 @@ class StartPage(QWidget):
         return False
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        self._fresh = True
         self.look()
         super().showEvent(event)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QEvent, QSignalBlocker, QSize, Qt
 from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QMenu, QSizePolicy, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QMenu, QSlider, QToolButton, QWidget
 
 from ard_gui.actions import Actions
 from ard_gui.services.listening import Listening
@@ -29,6 +30,8 @@ NOTHING = "No clip played yet"
 SKIP_SECONDS = 1.0
 VOLUME_WIDTH, SEEK_WIDTH, NAME_WIDTH = 64, 70, 60
 SPACING = 3
+ROOM = 100
+"""Name and slider share so much beyond their least widths before the bar takes a second line."""
 
 
 class Transport(QWidget):
@@ -74,7 +77,6 @@ class Transport(QWidget):
     def _build(self) -> None:
         self.name.setAccessibleName("Clip that is heard")
         self.name.setMinimumWidth(NAME_WIDTH)
-        self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.time.setTextFormat(Qt.TextFormat.PlainText)
         self.time.setAccessibleName("Time and length")
         self.time.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -97,6 +99,8 @@ class Transport(QWidget):
         self._lines.addWidget(self._heard, 1)
         self._lines.addWidget(self._settings)
         layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
+        # it would insist on the width of one line, and so never get two
+        layout.setSizeConstraint(QBoxLayout.SizeConstraint.SetNoConstraint)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)
         layout.addWidget(self.banner)
@@ -119,7 +123,7 @@ class Transport(QWidget):
 
     def _bind(self) -> None:
         listening, actions, sound = self._listening, self._actions, self._listening.sound
-        handlers = {
+        handlers: dict[str, Callable[[], object]] = {
             "listen.toggle": listening.toggle,
             "listen.stop": listening.stop,
             "listen.back": lambda: listening.skip(-SKIP_SECONDS),
@@ -179,10 +183,14 @@ class Transport(QWidget):
         text = f"{clock(seconds)} / {clock(length)}"
         if text != self.time.text():
             self.time.setText(text)
-            wanted = self.time.fontMetrics().horizontalAdvance(f"{clock(length)} / {clock(length)}") + 4
-            if self.time.minimumWidth() != wanted:
-                self.time.setMinimumWidth(wanted)
-                self._arrange()
+            self._fit_time(length)
+
+    def _fit_time(self, length: float) -> None:
+        """As wide as the widest time of the clip, so that nothing moves while it plays."""
+        wanted = self.fontMetrics().horizontalAdvance(f"{clock(length)} / {clock(length)}") + 8
+        if self.time.minimumWidth() != wanted:
+            self.time.setMinimumWidth(wanted)
+            self._arrange()
 
     def _show_preferences(self) -> None:
         values = self._preferences.values
@@ -230,7 +238,7 @@ class Transport(QWidget):
 
     def _arrange(self) -> None:
         """One line or two, as the width allows."""
-        needed = self._heard.minimumSizeHint().width() + self._settings.minimumSizeHint().width() + 40
+        needed = self._heard.minimumSizeHint().width() + self._settings.minimumSizeHint().width() + ROOM
         one = self.width() >= needed
         wanted = QBoxLayout.Direction.LeftToRight if one else QBoxLayout.Direction.TopToBottom
         if self._lines.direction() != wanted:
@@ -251,6 +259,7 @@ class Transport(QWidget):
         if event.type() == QEvent.Type.PaletteChange:
             self.banner.set_colour(colours().warning)
         elif event.type() == QEvent.Type.FontChange:
+            self._fit_time(0.0 if self._player.sound is None else self._player.sound.seconds)
             self._arrange()
 
 

@@ -139,6 +139,10 @@ class ClipTable:
         found: dict[str, str] = json.loads(self._text.one("labels", index))
         return found
 
+    def labels_of(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> list[dict[str, str]]:
+        """Named labels of several clips, in the order asked for, with one read."""
+        return [json.loads(one) for one in self._text.some("labels", np.asarray(indices, dtype=np.int64))]
+
     def __getitem__(self, index: int) -> Clip:
         return self._clip(index, {name: self._text.one(name, index) for name in (*TEXT, "labels")})
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ard_gui.state.column_words import WORDS, cell_text
-from ard_gui.state.feature_rows import FeatureRows, no_own
+from ard_gui.state.feature_rows import OWN, FeatureRows, no_own
 from ard_gui.state.query import Query
 from ard_gui.state.text_search import TextSearch, folded
 from backend.store.retrieval import STATUS
@@ -27,7 +27,9 @@ def rows_of(table: list[tuple[float, int, str, str, bool]]) -> FeatureRows:
     columns = {"feature": np.arange(len(table)), "m": np.array(m), "support": np.array(support)}
     rows.open(columns | {"status": np.array(status), "name": np.array(name, dtype=object)})
     rows.set_own({"star": np.array(star)})
-    rows.set_search(TextSearch(folded(one) for one in name))
+    search = TextSearch(len(table))
+    search.add(range(len(table)), (folded(one) for one in name))
+    rows.set_search(search)
     return rows
 
 
@@ -125,6 +127,51 @@ def test_own_columns_of_another_length_are_refused() -> None:
     rows = rows_of([(1.0, 1, "ok", "a", False)])
     with pytest.raises(ValueError, match="star"):
         rows.set_own({"star": np.zeros(2, bool)})
+
+
+TAGS = st.lists(st.sampled_from(["rain", "dry"]), max_size=2, unique=True).map(tuple)
+OWN_VALUES = st.tuples(st.booleans(), TAGS, st.sampled_from(["", "Rain"]), st.sampled_from(["", "no"]), st.just(""))
+
+
+def own_columns(values: list[tuple[bool, tuple[str, ...], str, str, str]]) -> dict[str, np.ndarray]:
+    own = no_own(len(values))
+    for k, found in enumerate(values):
+        for name, value in zip(OWN, found, strict=True):
+            own[name][k] = value
+    return own
+
+
+@given(st.lists(OWN_VALUES, min_size=4, max_size=4), st.dictionaries(st.integers(0, 3), OWN_VALUES), st.data())
+def test_own_values_of_some_features_show_as_whole_columns_would(
+    first: list[tuple[bool, tuple[str, ...], str, str, str]],
+    later: dict[int, tuple[bool, tuple[str, ...], str, str, str]],
+    data: st.DataObject,
+) -> None:
+    table = [(1.0, k, "ok", "ab"[k % 2], False) for k in range(4)]
+    query = Query(
+        text=data.draw(st.sampled_from(["", "rain", "a"])), tags=data.draw(st.sampled_from([(), ("rain",)])),
+        starred=data.draw(st.booleans()),
+        expression=data.draw(st.sampled_from(["", "star", 'tags ~ "rain"', "support > 1", 'own_name == "Rain"'])),
+        sort=data.draw(st.sampled_from(["", *OWN])),
+    )  # fmt: skip
+    changed, whole = rows_of(table), rows_of(table)
+    changed.set_own(own_columns(first))
+    changed.shown(query)  # what is remembered of an answer must not outlive a change
+    changed.set_own(own_columns(list(later.values())), list(later))
+    whole.set_own(own_columns([later.get(k, one) for k, one in enumerate(first)]))
+    assert changed.shown(query).rows.tolist() == whole.shown(query).rows.tolist()
+    for name in OWN:
+        assert changed.cells[name].tolist() == whole.cells[name].tolist()
+
+
+def test_own_values_leave_the_columns_that_were_shown_before_alone() -> None:
+    rows = rows_of([(1.0, 1, "ok", "a", False), (1.0, 1, "ok", "b", False)])
+    before = rows.cells
+    rows.set_own({"star": np.array([True])}, [1])
+    assert before["star"].tolist() == [False, False]
+    assert rows.cells["star"].tolist() == [False, True]
+    with pytest.raises(ValueError, match="star"):
+        rows.set_own({"star": np.zeros(2, bool)}, [1])
 
 
 def test_cells_have_four_digits_and_a_dash_for_what_is_missing() -> None:

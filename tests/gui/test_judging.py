@@ -12,7 +12,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QInputDialog
 
+from ard_gui import table_joins
 from ard_gui.main_window import MainWindow
+from ard_gui.table_joins import differing
 from ard_gui.views.concepts import ConceptsView
 from ard_gui.views.list_chooser import ListChooser
 from ard_gui.views.lists import ListsView
@@ -90,6 +92,34 @@ def test_what_another_window_writes_is_seen_here(window: MainWindow, study: Stud
     with on_disk(study) as other:
         other.set_name(sae_key(study, window.session.ranking_name), 3, "door bells")
     until(lambda: window.session.notes.feature(3).name == "door bells")
+
+
+def test_many_noted_features_reach_the_table_in_portions(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_joins, "AT_ONCE", 3)
+    view = window.view("concepts")
+    assert isinstance(view, ConceptsView)
+    star = view.model.names.index("star")
+
+    def starred() -> list[int]:
+        return [k for k in range(window.session.features) if view.model.value(k, star)]
+
+    window.session.notes.write(lambda notes, sae: notes.set_star(sae, range(8), True))
+    until(lambda: starred() == list(range(8)))
+    window.session.undo.undo()
+    until(lambda: starred() == [])
+
+
+def test_what_did_not_change_is_the_same_object_in_the_next_snapshot(window: MainWindow) -> None:
+    notes = window.session.notes
+    notes.write(lambda n, sae: n.set_star(sae, [1, 2], True))
+    until(lambda: notes.feature(1).star)
+    before = notes.now.features
+    notes.write(lambda n, sae: n.set_name(sae, 2, "bells"))
+    until(lambda: notes.feature(2).name == "bells")
+    assert notes.now.features[1] is before[1]
+    assert differing(before, notes.now.features) == [2]
+    assert differing({}, before) == [1, 2]
+    assert sorted(differing(before, {})) == [1, 2]
 
 
 def test_own_name_is_typed_into_a_dialog_and_300_characters_of_any_script_are_kept(window: MainWindow) -> None:

@@ -125,7 +125,7 @@ def test_bad_layout_bytes_leave_the_usual_layout(make_window: Make, tiny_study: 
 
 
 def test_reset_forgets_layouts_and_preferences_but_not_the_recent_studies(
-    own_settings: Path, monkeypatch: pytest.MonkeyPatch, application: object
+    own_settings: Path, application: object
 ) -> None:
     before = Preferences(own_settings / "preferences.json")
     before.set("theme", "dark")
@@ -133,8 +133,7 @@ def test_reset_forgets_layouts_and_preferences_but_not_the_recent_studies(
     before.set("recent", ("/a/study",))
     before.save()
     window_state.save(window_state.place("some-key"), window_state.WindowState(feature=3))
-    monkeypatch.setattr("PySide6.QtWidgets.QApplication.exec", lambda *_: _close_windows())
-    assert main(["--reset", "--theme", "light"]) == 0
+    assert main(["--reset", "--theme", "light"], _close_windows) == 0
     assert not window_state.place("some-key").exists()
     after = Preferences(own_settings / "preferences.json")
     assert (after.values.theme, after.values.recent) == ("system", ("/a/study",))

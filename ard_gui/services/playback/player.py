@@ -237,7 +237,8 @@ class Player(QObject):
                     return
                 self._prepared.prepare(sound, rate, speed)
 
-        self._preloader.ask("preload", work, lambda _: None, self.failed.emit)
+        # a sound that cannot be made ready says so when it is played
+        self._preloader.ask("preload", work, lambda _: None, lambda _: None)
 
     def close(self) -> None:
         """End all threads and give the device back."""

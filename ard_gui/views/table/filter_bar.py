@@ -113,10 +113,11 @@ class FilterBar(QWidget):
         self._fill_tags()
         self.ranges.show_columns(columns, self._query.value.ranges)
 
-    def take_own(self, columns: Mapping[str, Column]) -> None:
-        """Newer columns of the person's own; the others are as they were."""
+    def take_own(self, columns: Mapping[str, Column], *, tags: bool) -> None:
+        """Newer columns of the person's own, perhaps with other tags; all else is as it was."""
         self._columns = dict(columns)
-        self._fill_tags()
+        if tags:
+            self._fill_tags()
 
     def show_query(self, query: Query, problem: Problem | None) -> None:
         """Show what is asked, and what is wrong with it."""

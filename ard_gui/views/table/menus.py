@@ -22,6 +22,7 @@ class TableMenus:
 
     def __init__(self, session: Session, actions: Actions, table: FeatureTable) -> None:
         self._query, self._actions, self._table = session.query, actions, table
+        self._sorts = QMenu("Sort by", table)
         table.customContextMenuRequested.connect(self._rows_asked)
         table.header.customContextMenuRequested.connect(self._header_asked)
         table.header.sort_asked.connect(self.sort_by)
@@ -68,6 +69,13 @@ class TableMenus:
         menu.addAction(self._actions["view.columns"])
         menu.addAction("&Usual columns").triggered.connect(lambda _checked=False: header.usual())
         return menu
+
+    def choose_sort(self) -> None:
+        """Open the menu of what the table can be ordered by, over its head."""
+        if self._table.features.names:
+            self._sorts.clear()
+            self._add_sorts(self._sorts)
+            self._sorts.popup(self._table.header.mapToGlobal(QPoint(0, self._table.header.height())))
 
     def choose_columns(self) -> None:
         """Open the dialog of columns."""
