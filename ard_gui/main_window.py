@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QFontMetrics, QGuiApplication
 from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from ard_gui.actions import VIEW, Actions, Entry
@@ -239,6 +239,13 @@ class MainWindow(QMainWindow):
         if isinstance(application, QApplication):
             values = self.session.preferences.values
             apply_theme(application, self._theme or values.theme, values.font_points)
+            self._fit_text()
+
+    def _fit_text(self) -> None:
+        """Titles of docks and the status bar do not follow the application's font by themselves."""
+        for dock in self.docks.values():
+            dock.setFont(QApplication.font())
+        self.statusBar().setMinimumHeight(QFontMetrics(QApplication.font()).height() + 6)
 
     def _label_undo(self) -> None:
         for id_, label in (("edit.undo", self.session.undo.undo_label), ("edit.redo", self.session.undo.redo_label)):
