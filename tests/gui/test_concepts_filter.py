@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from gui.table_hands import LEFT, column, concepts, dialog, shown
 from gui.waiting import until
-from gui.watchdog import Faults
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
@@ -91,7 +90,7 @@ def test_search_by_meaning_says_why_it_cannot_be_had(make_window: Make, tiny_stu
     assert "text embedder" in view.bar.search.mode.toolTip()
 
 
-def test_expression_completes_the_word_under_the_cursor(make_window: Make, tiny_study: Study, faults: Faults) -> None:
+def test_expression_completes_the_word_under_the_cursor(make_window: Make, tiny_study: Study) -> None:
     window = make_window(tiny_study)
     view = concepts(window)
     window.actions_table["go.filter"].trigger()
@@ -105,7 +104,6 @@ def test_expression_completes_the_word_under_the_cursor(make_window: Make, tiny_
     QTest.keyClick(view.filter.popup, Key.Key_Return)
     QTest.keyClicks(view.filter, '"')
     assert view.filter.text() == 'support > 3 and status == "ok"'
-    faults.take("grabbing the keyboard")  # which the offscreen platform cannot
     wanted = (column(window, "support") > 3) & (column(window, "status") == "ok")
     assert shown(view) == np.flatnonzero(wanted).tolist()
 

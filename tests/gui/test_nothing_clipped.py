@@ -26,7 +26,9 @@ def usual_text(application: QApplication) -> Iterator[None]:
     apply_theme(application, "light")
 
 
-@pytest.mark.parametrize(("points", "docks"), [(6, ("lists",)), (9, ("lists",)), (14, ("lists",)), (20, ("lists",)), (32, ())])
+@pytest.mark.parametrize(
+    ("points", "docks"), [(6, ("lists",)), (9, ("lists",)), (14, ("lists",)), (20, ("lists",)), (32, ())]
+)
 def test_nothing_is_clipped_at_any_text_size(
     make_window: Make, tiny_study: Study, usual_text: None, points: float, docks: tuple[str, ...]
 ) -> None:
