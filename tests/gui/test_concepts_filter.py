@@ -22,6 +22,7 @@ from ard_gui.views.table.saved_queries_menu import QueriesDialog
 from ard_gui.views.table.search_field import MEANING
 from backend.store.concepts import ConceptsFile
 from backend.study.folder import Study
+from builders.described_study import the_sae, undescribe
 
 Make = Callable[..., MainWindow]
 Key = Qt.Key
@@ -85,9 +86,10 @@ def test_search_by_meaning_asks_after_return_and_orders_by_what_comes_back(
 
 
 def test_search_by_meaning_says_why_it_cannot_be_had(make_window: Make, tiny_study: Study) -> None:
+    undescribe(tiny_study, the_sae(tiny_study))
     view = concepts(make_window(tiny_study))
     assert not view.bar.search.mode.isEnabled()
-    assert "text embedder" in view.bar.search.mode.toolTip()
+    assert "ard describe" in view.bar.search.mode.toolTip()
 
 
 def test_expression_completes_the_word_under_the_cursor(make_window: Make, tiny_study: Study) -> None:
