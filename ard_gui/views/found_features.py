@@ -13,7 +13,7 @@ from ard_gui.theme import colours
 from backend.export.wording import number
 
 NAME = 1
-SHORTEST_NAME = 16
+SHORTEST_NAME = 20
 MEANING = {
     "feature": "number of the feature; a coloured square: its trace is drawn",
     "r": "representativeness r = μ·c of the sound for the feature (Eq. 2)",

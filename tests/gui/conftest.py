@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,9 +37,15 @@ def application() -> QApplication:
 
 
 @pytest.fixture(scope="session")
-def tiny_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """A study that has really been run, on a random model; tests do not write to it."""
+def made_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A study that has really been run, on a random model; nobody opens it, for a window would write notes into it."""
     return finished_study(tmp_path_factory.mktemp("window"), train={"steps": 60})
+
+
+@pytest.fixture
+def tiny_study(made_study: Study, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """The test's own copy of `made_study`."""
+    return Study(Path(shutil.copytree(made_study.root, tmp_path_factory.mktemp("copy") / made_study.root.name)))
 
 
 @pytest.fixture(autouse=True)

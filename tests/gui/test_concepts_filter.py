@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from gui.table_hands import LEFT, column, concepts, dialog, shown
 from gui.waiting import until
-from gui.watchdog import Faults
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
@@ -23,6 +22,7 @@ from ard_gui.views.table.saved_queries_menu import QueriesDialog
 from ard_gui.views.table.search_field import MEANING
 from backend.store.concepts import ConceptsFile
 from backend.study.folder import Study
+from builders.described_study import the_sae, undescribe
 
 Make = Callable[..., MainWindow]
 Key = Qt.Key
@@ -86,12 +86,13 @@ def test_search_by_meaning_asks_after_return_and_orders_by_what_comes_back(
 
 
 def test_search_by_meaning_says_why_it_cannot_be_had(make_window: Make, tiny_study: Study) -> None:
+    undescribe(tiny_study, the_sae(tiny_study))
     view = concepts(make_window(tiny_study))
     assert not view.bar.search.mode.isEnabled()
-    assert "text embedder" in view.bar.search.mode.toolTip()
+    assert "ard describe" in view.bar.search.mode.toolTip()
 
 
-def test_expression_completes_the_word_under_the_cursor(make_window: Make, tiny_study: Study, faults: Faults) -> None:
+def test_expression_completes_the_word_under_the_cursor(make_window: Make, tiny_study: Study) -> None:
     window = make_window(tiny_study)
     view = concepts(window)
     window.actions_table["go.filter"].trigger()
@@ -105,7 +106,6 @@ def test_expression_completes_the_word_under_the_cursor(make_window: Make, tiny_
     QTest.keyClick(view.filter.popup, Key.Key_Return)
     QTest.keyClicks(view.filter, '"')
     assert view.filter.text() == 'support > 3 and status == "ok"'
-    faults.take("grabbing the keyboard")  # which the offscreen platform cannot
     wanted = (column(window, "support") > 3) & (column(window, "status") == "ok")
     assert shown(view) == np.flatnonzero(wanted).tolist()
 
