@@ -249,13 +249,13 @@ def work(probe: Probe, study: Path, _: float) -> dict[str, Any]:
     probe.wait_for_study()
     opened = memory()
     features = chosen(probe)
-    first = [timed(lambda k=k: probe.choose(k)) for k in features]
-    probe.settle()
-    warm, pictures = [], []
-    for k in reversed(features[:-1]):
-        warm.append(timed(lambda k=k: probe.choose(k)))
+    first, pictures = [], []
+    for k in features:
+        first.append(timed(lambda k=k: probe.choose(k)))
         wall, used = timed(probe.wait_for_pictures)
-        pictures.append((warm[-1][0] + wall, warm[-1][1] + used))
+        pictures.append((first[-1][0] + wall, first[-1][1] + used))
+    probe.settle()
+    warm = [timed(lambda k=k: probe.choose(k)) for k in reversed(features[:-1])]
     cold = []
     for k in features[1:]:
         evict(study)
@@ -267,6 +267,7 @@ def work(probe: Probe, study: Path, _: float) -> dict[str, Any]:
     }
     filters = {text: timed(lambda text=text: probe.filter(text)) for text in (*EXPRESSIONS, "")}
     searches = {text: timed(lambda text=text: probe.search(text)) for text in (*WORDS, "")}
+    probe.sort("m", descending=True)
     stars = [probe.star(k) for k in features[:10]]
     return {
         "sorts": sorts, "filters": filters, "searches": searches, "first": first, "warm": warm, "cold": cold,

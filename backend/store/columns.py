@@ -193,5 +193,6 @@ def _ranking_texts(values: list[str]) -> Generator[None, None, tuple[Column, Boo
         runs = [sorted([*runs[i], *(runs[i + 1] if i + 1 < len(runs) else [])]) for i in range(0, len(runs), 2)]
         yield
     place = {key: number for number, key in enumerate(runs[0] if runs else [])}
-    ranks = np.fromiter((place[key_of[one]] for one in values), np.int32, len(values))
-    return ranks, ranks == place.get(key_of.get("", ""), -1)
+    rank = {one: place[key] for one, key in key_of.items()}
+    ranks = np.fromiter(map(rank.__getitem__, values), np.int32, len(values))
+    return ranks, ranks == rank.get("", -1)

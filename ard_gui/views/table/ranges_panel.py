@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from ard_gui.state.column_words import is_number, words_of
@@ -19,7 +20,7 @@ ADD = "Add a column …"
 
 
 class RangesPanel(QWidget):
-    """One slider per chosen column.
+    """One slider per chosen column; they are made when the panel is seen.
 
     Signals
     -------
@@ -36,6 +37,8 @@ class RangesPanel(QWidget):
         self._columns: dict[str, npt.NDArray[Any]] = {}
         self._figures: dict[str, QLabel] = {}
         self._rows: list[QWidget] = []
+        self._ranges: dict[str, Range] = {}
+        self._stale = False
         self.more = QComboBox()
         self.more.setAccessibleName("Add a range slider")
         self.more.activated.connect(self._add)
@@ -50,12 +53,14 @@ class RangesPanel(QWidget):
     def show_columns(self, columns: Mapping[str, npt.NDArray[Any]], ranges: Mapping[str, Range]) -> None:
         """Sliders over these columns, at these ranges."""
         self._columns = {name: one for name, one in columns.items() if is_number(one) and name != "feature"}
-        self._make(ranges)
+        self._ranges = dict(ranges)
+        self._make()
 
     def show_ranges(self, ranges: Mapping[str, Range]) -> None:
         """Show what is chosen now; a column that has no slider yet gets one."""
+        self._ranges = dict(ranges)
         if set(ranges) & set(self._columns) - set(self.chosen):
-            self._make(ranges)
+            self._make()
         for name, slider in self.sliders.items():
             low, high = ranges.get(name, (slider.scale.low, slider.scale.high))
             if (low, high) != (slider.low, slider.high):
@@ -64,20 +69,27 @@ class RangesPanel(QWidget):
 
     def choose_columns(self, names: tuple[str, ...]) -> None:
         """Sliders for these columns, as far as they are there."""
-        ranges = {name: (one.low, one.high) for name, one in self.sliders.items()}
         self.chosen = names
-        self._make(ranges)
+        self._make()
 
-    def _make(self, ranges: Mapping[str, Range]) -> None:
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        if self._stale:
+            self._make(now=True)
+        super().showEvent(event)
+
+    def _make(self, now: bool = False) -> None:
+        self.chosen = tuple(dict.fromkeys((*self.chosen, *(name for name in self._ranges if name in self._columns))))
+        self._stale = not (now or self.isVisible())
+        if self._stale:
+            return
         for widget in self._rows:
             self._grid.removeWidget(widget)
             widget.hide()
             widget.deleteLater()
         self.sliders, self._figures, self._rows = {}, {}, []
-        self.chosen = tuple(dict.fromkeys((*self.chosen, *(name for name in ranges if name in self._columns))))
         for name in self.chosen:
             if name in self._columns:
-                self._make_row(name, ranges.get(name))
+                self._make_row(name, self._ranges.get(name))
         free = [name for name in self._columns if name not in self.chosen]
         self.more.clear()
         self.more.addItems([ADD, *free])
