@@ -28,7 +28,7 @@ from backend.export import wording
 from backend.store.clips import Clip, ClipTable
 from backend.store.columns import FeatureColumns
 from backend.store.concepts import ConceptsFile
-from backend.store.features import Columns, feature_columns
+from backend.store.features import Columns, check_clips, feature_columns
 from backend.store.retrieval import RetrievalFile
 from backend.store.scores import ScoresFile
 from backend.study.folder import Study
@@ -76,7 +76,7 @@ class OpenRanking:
         self.path = study.retrieval(name)
         self.file = RetrievalFile(self.path)
         self.clips = ClipTable(study.clips())
-        self._check_clips()
+        check_clips(study, self.file, self.clips)
         self.problems = [f"a result is not there ({path}). Run: ard describe" for path in study.missing(name)]
         self._scores = self._readable(ScoresFile, study.scores(name))
         self._concepts = self._readable(ConceptsFile, study.concepts(name))
@@ -154,17 +154,6 @@ class OpenRanking:
         self.clips.close()
         if self._concepts is not None:
             self._concepts.close()
-
-    def _check_clips(self) -> None:
-        """ArdError where the clip table was made anew since: its rows mean other clips than the lists do."""
-        manifest = self.path.with_suffix(".json")
-        ranked = read_manifest(manifest).get("inputs", {}).get("clips", "") if manifest.exists() else ""
-        listed = read_manifest(self.study.index_manifest)["outputs"].get("clip_list", "")
-        if self.file.clips != len(self.clips) or (ranked and listed and ranked != listed):
-            raise ArdError(
-                "these features were ranked for another list of clips than the study has now", path=self.path,
-                todo="Run: ard run",
-            )  # fmt: skip
 
     def _readable(self, kind: Callable[[Path], File], path: Path | None) -> File | None:
         try:

@@ -14,7 +14,7 @@ from backend.errors import ArdError
 from backend.export.own_work import OwnWork
 from backend.store.clips import ClipTable
 from backend.store.concepts import ConceptsFile
-from backend.store.features import Columns, choose, description, feature_columns, select
+from backend.store.features import Columns, check_clips, choose, description, feature_columns, select
 from backend.store.retrieval import RetrievalFile
 from backend.store.scores import ScoresFile
 from backend.study.atomic import read_json
@@ -54,12 +54,14 @@ class FeatureSet:
         """Read it; ArdError for a file of the study that is missing or damaged."""
         path = study.retrieval(sae_id)
         scores, concepts = description(study, sae_id)
+        table = ClipTable(study.clips())
         with RetrievalFile(path) as file:
+            check_clips(study, file, table)
             columns, settings = feature_columns(file, scores, concepts), file.settings
         current = read_json(study.features(sae_id) / "current.json")
         manifest = read_manifest(study.features(sae_id) / str(current["manifest"]))
         return cls(
-            sae_id, str(manifest["settings"].get("layer", "")), path, settings, ClipTable(study.clips()), columns,
+            sae_id, str(manifest["settings"].get("layer", "")), path, settings, table, columns,
             scores, concepts,
         )  # fmt: skip
 

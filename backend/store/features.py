@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.errors import ArdError
+from backend.store.clips import ClipTable
 from backend.store.columns import order
 from backend.store.concepts import STATUS as CONCEPT_STATUS
 from backend.store.concepts import ConceptsFile
@@ -16,8 +17,21 @@ from backend.store.filter import compile_filter
 from backend.store.retrieval import STATUS, RetrievalFile
 from backend.store.scores import ScoresFile
 from backend.study.folder import Study
+from backend.study.manifest import read_manifest
 
 Columns = dict[str, npt.NDArray[Any]]
+
+
+def check_clips(study: Study, file: RetrievalFile, table: ClipTable) -> None:
+    """ArdError where the clip table was made anew since the ranking: its rows mean other clips than the lists do."""
+    manifest = file.path.with_suffix(".json")
+    ranked = read_manifest(manifest).get("inputs", {}).get("clips", "") if manifest.exists() else ""
+    listed = read_manifest(study.index_manifest)["outputs"].get("clip_list", "")
+    if file.clips != len(table) or (ranked and listed and ranked != listed):
+        raise ArdError(
+            "these features were ranked for another list of clips than the study has now", path=file.path,
+            todo="Run: ard run",
+        )  # fmt: skip
 
 
 def choose(study: Study, asked: str) -> str:
