@@ -60,13 +60,14 @@ class ElidedLabel(QLabel):
 
     @property
     def shown(self) -> list[str]:
-        """The lines as they stand there."""
-        return self._broken(max(1, self.width()))
+        """The lines as they stand there: no more than there is height for."""
+        room = max(1, self.height() // self.fontMetrics().height())
+        return self._broken(max(1, self.width()), min(self._lines, room))
 
-    def _broken(self, width: int) -> list[str]:
+    def _broken(self, width: int, most: int) -> list[str]:
         metrics, rest = self.fontMetrics(), self.text()
         lines: list[str] = []
-        while rest and len(lines) < self._lines - 1 and metrics.horizontalAdvance(rest) > width:
+        while rest and len(lines) < most - 1 and metrics.horizontalAdvance(rest) > width:
             cut = _fitting(rest, width, metrics.horizontalAdvance)
             if cut >= len(rest):
                 break
@@ -97,6 +98,9 @@ class ElidedLabel(QLabel):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
         self._retip()
+        if self._lines > 1 and event.size().width() != event.oldSize().width():
+            # another width may need another number of lines
+            self.updateGeometry()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         super().changeEvent(event)
@@ -106,7 +110,7 @@ class ElidedLabel(QLabel):
 
     def sizeHint(self) -> QSize:  # noqa: N802
         metrics = self.fontMetrics()
-        return QSize(metrics.horizontalAdvance(self.text()) + 2, metrics.height() * max(1, len(self.shown)))
+        return QSize(metrics.horizontalAdvance(self.text()) + 2, self.heightForWidth(self.width()))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         return QSize(20, self.fontMetrics().height())
@@ -115,7 +119,7 @@ class ElidedLabel(QLabel):
         return self.sizePolicy().hasHeightForWidth()
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802
-        return self.fontMetrics().height() * max(1, len(self._broken(max(1, width))))
+        return self.fontMetrics().height() * max(1, len(self._broken(max(1, width), self._lines)))
 
 
 def _fitting(text: str, width: int, advance: object) -> int:

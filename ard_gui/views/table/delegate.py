@@ -6,7 +6,7 @@ import math
 import unicodedata
 from collections.abc import Callable
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, Qt
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPalette, QPen, QPolygonF
 from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
@@ -25,8 +25,8 @@ STATUS_COLOUR: dict[str, Callable[[Colours], str]] = {
 class CellDelegate(QStyledItemDelegate):
     """Draws the cells of one kind of column; the row's ground is the style's."""
 
-    def __init__(self, kind: Kind, parent: object = None) -> None:
-        super().__init__(parent)  # type: ignore[arg-type]
+    def __init__(self, kind: Kind, parent: QObject | None = None) -> None:
+        super().__init__(parent)
         self.kind = kind
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:  # noqa: N802
