@@ -157,14 +157,21 @@ class Started:
         """KL(p_original ‖ p) of each row's first token, in nats."""
         return [float(one) for one in kl_divergence(self.scene.first[None], self.continuation.logits)]
 
-    def first_top(self, count: int = TOP) -> list[tuple[tuple[str, float], ...]]:
-        """The most probable first tokens of each row, under the model's generation settings."""
-        prefix, logits = self.scene.prefix, self.continuation.logits
+    def first_shares(self) -> Tensor:
+        """Probabilities [B, V] of the first token of each row, under the model's generation settings."""
+        logits = self.continuation.logits
         nothing = torch.zeros(len(logits), 0, dtype=torch.int64, device=logits.device)
-        shares = torch.softmax(prefix.processed(nothing, logits).float(), dim=-1)
+        return torch.softmax(self.scene.prefix.processed(nothing, logits).float(), dim=-1)
+
+    def first_top(self, count: int = TOP) -> list[tuple[tuple[str, float], ...]]:
+        """The most probable first tokens of each row."""
+        return self.top_of(self.first_shares(), count)
+
+    def top_of(self, shares: Tensor, count: int = TOP) -> list[tuple[tuple[str, float], ...]]:
+        """The most probable tokens of each row of probabilities [B, V], the first first."""
         best = torch.topk(shares, min(count, shares.shape[-1]), dim=-1)
         return [
-            tuple((prefix.token_text(i), p) for i, p in zip(ids, values, strict=True))
+            tuple((self.scene.prefix.token_text(i), p) for i, p in zip(ids, values, strict=True))
             for ids, values in zip(best.indices.tolist(), best.values.tolist(), strict=True)
         ]
 
