@@ -159,10 +159,10 @@ ENDINGS = {"csv": ".csv", "json": ".json", "markdown": ".md"}
 
 def settings_line(result: SteeringResult) -> str:
     """Everything that was set, in words."""
-    ended = "kept" if result.add_error else "dropped"
+    error = "kept" if result.add_error else "dropped"
     drawn = f"temperature {result.temperature:g}, seed {result.seed}" if result.temperature else "most probable tokens"
     return (
-        f"{result.mode}; positions: {result.positions}; while answering: {result.decode}; error term {ended}; "
+        f"{result.mode}; positions: {result.positions}; while answering: {result.decode}; error term {error}; "
         f"at most {result.max_new_tokens} tokens; {drawn}"
     )
 
