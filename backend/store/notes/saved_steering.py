@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -151,20 +151,20 @@ class SavedSteering(Registers):
 
     def title_result(self, result: str, title: str) -> Change:
         """Name a result; "" takes the name away."""
-        return self._edit("title of steering result", result, "title", title)
+        return self._edit("title of steering result", (result,), "title", title)
 
     def note_result(self, result: str, note: str) -> Change:
-        return self._edit("note on steering result", result, "note", note)
+        return self._edit("note on steering result", (result,), "note", note)
 
-    def delete_result(self, result: str) -> Change:
-        """Take a result away; its content is kept, and `restore_result` brings it back."""
-        return self._edit("delete steering result", result, "deleted", True)
+    def delete_result(self, *results: str) -> Change:
+        """Take results away; their content is kept, and `restore_result` brings them back."""
+        return self._edit(_counted("delete", results), results, "deleted", True)
 
-    def restore_result(self, result: str) -> Change:
-        return self._edit("restore steering result", result, "deleted", False)
+    def restore_result(self, *results: str) -> Change:
+        return self._edit(_counted("restore", results), results, "deleted", False)
 
-    def _edit(self, label: str, result: str, name: str, value: Any) -> Change:
-        return self.write(label, [(TABLE, (*self._key(result), name), value)])
+    def _edit(self, label: str, results: Sequence[str], name: str, value: Any) -> Change:
+        return self.write(label, [(TABLE, (*self._key(one), name), value) for one in results])
 
     def _key(self, result: str) -> tuple[str, str]:
         """SAE and id of a result whose document is there; ArdError if it is not."""
@@ -195,3 +195,7 @@ class SavedSteering(Registers):
         return Contents(
             default_title(found), found.ranking, found.clip, found.prompt, found.features, answers, author, saved
         )
+
+
+def _counted(verb: str, results: Sequence[str]) -> str:
+    return f"{verb} steering result" if len(results) == 1 else f"{verb} {len(results)} steering results"
