@@ -72,6 +72,7 @@ class SavedResults(QWidget):
         self._session = session
         self.result: SteeringResult | None = None
         self._shown = ""
+        self._seen: tuple[Sequence[SavedResult], str] = ((), "")
         self.sound = SavedSound(session.media, session.player, self)
         self.filter, self.only_this = QLineEdit(), QCheckBox("Only of the SAE &shown")
         self.table, self.answers, self.note = SavedTable(), SavedAnswers(), NoteEditor()
@@ -87,6 +88,7 @@ class SavedResults(QWidget):
     def refresh(self) -> None:
         """Show the results that fit the filter, as the notes have them now."""
         notes = self._session.notes.now
+        self._seen = (notes.results, notes.key)
         wanted = ResultFilter(self.filter.text(), notes.key if self.only_this.isChecked() else "")
         self.table.show_results([one for one in notes.results if wanted(one)])
         self.empty.setText(NONE_FITS if notes.results else EMPTY)
@@ -235,9 +237,15 @@ class SavedResults(QWidget):
             button.clicked.connect(lambda _=False, act=act: act())
         self.sound.changed.connect(self._show_sound)
         self.sound.failed.connect(session.notices.warning)
-        session.notes.changed.connect(self.refresh)
+        session.notes.changed.connect(self._notes_changed)
         session.study_closing.connect(self._leave)
         session.closing.connect(self._close)
+
+    def _notes_changed(self) -> None:
+        """Most changes are stars and names, and the list need not be made anew."""
+        notes = self._session.notes.now
+        if self._seen[0] is not notes.results or self._seen[1] != notes.key:
+            self.refresh()
 
     def _show_current(self) -> None:
         """Another result is the current one, or the same one was edited."""
