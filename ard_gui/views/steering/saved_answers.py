@@ -169,7 +169,7 @@ class SavedAnswers(QWidget):
     def _align(self) -> None:
         """Let the answers stand side by side at one height, however many lines their figures have."""
         shown = [one for one in self.columns.values() if not one.isHidden()]
-        width = self.width() // max(1, len(shown)) - 2 * MARGIN - self.layout().spacing()
+        width = self.width() // max(1, len(shown)) - 3 * MARGIN
         height = max((one.figures.heightForWidth(width) for one in shown if one.figures.text()), default=0)
         for one in shown:
             one.figures.setMinimumHeight(height)
