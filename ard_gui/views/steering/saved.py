@@ -79,7 +79,7 @@ class SavedResults(QWidget):
         self.empty, self.told = QLabel(), QLabel()
         self.play, self.open = QPushButton("&Play"), QPushButton("&Open in panel")
         self.copy, self.delete = QPushButton("Copy as co&mmand"), QPushButton("&Delete")
-        self.export = QPushButton("&Export")
+        self.export = QPushButton("E&xport")
         self.dialog: QFileDialog | None = None
         self._build()
         self._connect()
@@ -172,6 +172,7 @@ class SavedResults(QWidget):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setWordWrap(True)
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.told.setAccessibleName("Settings of this result")
         self.told.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.note.setAccessibleName("Note on this result")
         self.note.setPlaceholderText("Note on this result")
