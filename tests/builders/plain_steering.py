@@ -1,11 +1,11 @@
-"""Steering as the requirements word it: dense codes, `torch.topk`, one hook, and the library's own `generate`.
+"""Steering as the requirements word it: dense codes, one sort, one hook.
 
 Written apart from `backend.steer`, so that the engine can be held against it. One clip at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,7 @@ KINDS = ("topk", "threshold", "per_clip", "jumprelu")
 def random_sae(kind: str, x: Tensor, *, features: int = 48, k: int = 6, seed: int = 0, **config: Any) -> Sae:
     """An untrained SAE whose selection has something to do on x [n, d].
 
-    `kind` is one of KINDS: TopK, BatchTopK with its threshold or per clip (with a threshold too, for decoding), JumpReLU.
+    `kind` is one of KINDS: TopK, BatchTopK with its threshold or per clip (a threshold for decoding), JumpReLU.
     """
     architecture = "batchtopk" if kind in ("threshold", "per_clip") else kind
     inference = "per_clip" if kind == "per_clip" else "threshold"
@@ -68,8 +68,10 @@ class PlainSae:
         if isinstance(sae, BatchTopK) and (sae.inference == "threshold" or self.step):
             return scores * (scores > sae.threshold)
         flat = scores.reshape(1, -1) if isinstance(sae, BatchTopK) else scores
-        kept = torch.topk(flat, k * len(scores) if isinstance(sae, BatchTopK) else k, dim=1)
-        return torch.zeros_like(flat).scatter(1, kept.indices, kept.values).reshape(scores.shape)
+        # stable, because one override at many tokens makes equal values: the first of them count
+        order = torch.sort(flat, dim=1, descending=True, stable=True).indices
+        kept = order[:, : k * len(scores) if isinstance(sae, BatchTopK) else k]
+        return torch.zeros_like(flat).scatter(1, kept, flat.gather(1, kept)).reshape(scores.shape)
 
     def decoded(self, z: Tensor, x: Tensor, bias: bool) -> Tensor:
         """z W_dec, with b_dec if `bias`, in the scale of x."""
@@ -93,11 +95,10 @@ def plain_change(sae: Sae, x: Tensor, wanted: Intervention, *, step: bool, overr
     a = plain.activations(x)
     z = plain.select(a)
     if mode == "delta":
+        change = torch.zeros_like(z)
         for k, v in pairs:
-            only = torch.zeros_like(z)
-            only[:, k] = v - z[:, k]
-            x = x + plain.decoded(only, x, bias=False)
-        return x
+            change[:, k] = v - z[:, k]
+        return x + plain.decoded(change, x, bias=False)
     new = z.clone()
     if pairs and mode == "pre_topk":
         scores = a.clone()
@@ -120,57 +121,32 @@ def plain_change(sae: Sae, x: Tensor, wanted: Intervention, *, step: bool, overr
 
 
 @contextmanager
-def hooked(block: torch.nn.Module, sae: Sae, wanted: Intervention | None, audio: Tensor) -> Iterator[None]:
-    """While it lasts, `block` is steered: at `audio` or all positions of the prefill, and at decoding steps."""
+def hooked(
+    block: torch.nn.Module, sae: Sae, wanted: Intervention | None, audio: Tensor, *, prompt: int | None = None
+) -> Iterator[None]:
+    """While it lasts, `block` is steered: at `audio` or all positions of the prefill, and at decoding steps.
 
-    def hook(module: Any, inputs: Any, output: Tensor) -> Tensor | None:
-        if wanted is None:
-            return None
-        x = output[0]
-        step = len(x) == 1
-        if step and wanted.decode == "off" or not step and wanted.positions == "none":
-            return None
-        every = torch.arange(len(x))
-        at = every if step or wanted.positions == "prompt" else audio
+    With `prompt` the forwards are of so many positions of prefill and the whole answer behind them.
+    """
+
+    def steered(x: Tensor, step: bool) -> Tensor:
+        if wanted is None or ((wanted.decode == "off") if step else (wanted.positions == "none")):
+            return x
+        at = torch.arange(len(x)) if step or wanted.positions == "prompt" else audio
         override = not step or wanted.decode == "steer"
-        changed = output.clone()
-        changed[0, at] = plain_change(sae, x[at], wanted, step=step, override=override).to(x.dtype)
+        changed = x.clone()
+        changed[at] = plain_change(sae, x[at], wanted, step=step, override=override).to(x.dtype)
         return changed
+
+    def hook(module: Any, inputs: Any, output: Tensor) -> Tensor:
+        x = output[0]
+        if prompt is None:
+            return steered(x, len(x) == 1)[None]
+        steps = [steered(one[None], True) for one in x[prompt:]]
+        return torch.cat([steered(x[:prompt], False), *steps])[None]
 
     handle = block.register_forward_hook(hook)
     try:
         yield
     finally:
         handle.remove()
-
-
-@dataclass(frozen=True)
-class PlainAnswer:
-    """What the library's `generate` writes.
-
-    Attributes
-    ----------
-    ids : list of int
-        With the token that ends the answer, if it ended.
-    logits : float tensor [n, V]
-        As the model gives them, and `scores` as its generation settings make them of it.
-    """
-
-    ids: list[int]
-    logits: Tensor
-    scores: Tensor
-
-
-def generated(model: Any, prompt: int, **inputs: Any) -> PlainAnswer:
-    """`model.generate`, greedy; `prompt` tokens of what it returns come before the answer."""
-    found = model.generate(
-        **inputs, do_sample=False, num_beams=1, return_dict_in_generate=True, output_logits=True, output_scores=True
-    )
-    return PlainAnswer(
-        found.sequences[0, prompt:].tolist(), torch.cat(list(found.logits)), torch.cat(list(found.scores))
-    )
-
-
-def without_end(ids: Sequence[int], ends: frozenset[int]) -> list[int]:
-    """The tokens before the first that ends an answer."""
-    return list(ids[: next((i for i, token in enumerate(ids) if token in ends), len(ids))])

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from backend.sae.base import Sae
 from backend.steer.answers import Sampling
-from backend.steer.engine import Engine, Scene
+from backend.steer.engine import Scene
 from backend.steer.intervention import MODES, Intervention
-from backend.steer.spaces import SaeSpace
 from backend.targets.base import Target
-from builders.plain_steering import KINDS, PlainAnswer, generated, hooked, random_sae, without_end
+from builders.plain_answers import PlainAnswer, prepared, strong, without_end
+from builders.plain_steering import KINDS
 
 TOKENS = 4
 CLOSE = 2e-4
@@ -24,41 +22,11 @@ SETTINGS = [("audio", False), ("prompt", False), ("audio", True), ("prompt", Tru
 """Positions and error term; decoding steps do not pass through the encoder."""
 
 
-class Plain:
-    """One layer and SAE of a Whisper, steered by a hook."""
-
-    def __init__(self, target: Any, layer: str, sae: Sae, wave: np.ndarray) -> None:
-        self.target, self.layer, self.sae = target, layer, sae
-        self.features, self.audio = target._features([wave]), torch.arange(-(-len(wave) // 320))
-
-    def __call__(self, wanted: Intervention | None, prompt: str = "", tokens: int = TOKENS) -> PlainAnswer:
-        many = getattr(self.target.model.generation_config, "is_multilingual", False)
-        values: dict[str, Any] = {"task": "transcribe"} if many else {}
-        if prompt:
-            values["prompt_ids"] = self.target.processor.get_prompt_ids(prompt, return_tensors="pt")
-        with hooked(self.target.module(self.layer)[1], self.sae, wanted, self.audio):
-            # what Whisper's generate returns begins with the answer
-            return generated(
-                self.target.model, 0, input_features=self.features, max_new_tokens=tokens, **values
-            )  # fmt: skip
-
-
-def prepared(target: Target, layer: str, kind: str, wave: np.ndarray, prompt: str = "") -> tuple[Scene, Plain]:
-    sae = random_sae(kind, target.begin(wave, prompt, layer).x)
-    return Engine(target, SaeSpace(sae), layer).scene(wave, prompt), Plain(target, layer, sae, wave)
-
-
-def intervention(scene: Scene, **settings: Any) -> Intervention:
-    code = scene.prepared("prompt").selection.z  # type: ignore[attr-defined]
-    often = torch.bincount(code.feature, minlength=code.n_features).argsort(descending=True).tolist()
-    return Intervention.of([(often[-1], 4 * float(code.value.max())), (often[0], 0.0)], **settings)
-
-
 def assert_same(scene: Scene, plain: PlainAnswer, wanted: Intervention | None) -> None:
     started = scene.begin([wanted])
     torch.testing.assert_close(started.continuation.logits[0], plain.logits[0], atol=CLOSE, rtol=CLOSE)
     (answer,) = started.write(Sampling(max_new_tokens=TOKENS))
-    assert answer.ids == without_end(plain.ids[-len(plain.logits) :], scene.prefix.ends)
+    assert answer.ids == without_end(plain.ids, scene.prefix.ends)
 
 
 @pytest.mark.parametrize(("layer", "kind"), CELLS)
@@ -66,17 +34,17 @@ def test_cached_transcripts_are_those_of_a_plain_forward_with_a_hook(
     whisper: Target, wave: np.ndarray, layer: int, kind: str
 ) -> None:
     """Every second mode in each cell, so that every mode meets every layer and every kind."""
-    scene, plain = prepared(whisper, f"encoder.{layer}", kind, wave)
+    scene, plain = prepared(whisper, f"encoder.{layer}", kind, wave, "")
     cell = layer + KINDS.index(kind)
-    original = plain(None)
+    original = plain(None, TOKENS)
     assert_same(scene, original, None)
     changed = 0
     for number, mode in enumerate(MODES):
         if (number + cell) % 2:
             continue
         positions, add_error = SETTINGS[(cell + number // 2) % len(SETTINGS)]
-        wanted = intervention(scene, mode=mode, positions=positions, add_error=add_error)
-        expected = plain(wanted)
+        wanted = strong(scene, mode=mode, positions=positions, add_error=add_error)
+        expected = plain(wanted, TOKENS)
         assert_same(scene, expected, wanted)
         changed += expected.ids != original.ids
     assert changed >= 2, "the overrides are too weak to tell an engine that does nothing from one that works"
@@ -87,15 +55,15 @@ def test_text_that_is_taken_to_come_before_is_given_as_generate_gives_it(
     whisper: Target, wave: np.ndarray, mode: str
 ) -> None:
     scene, plain = prepared(whisper, "encoder.1", "topk", wave, "ab c")
-    wanted = intervention(scene, mode=mode)
-    assert_same(scene, plain(wanted, "ab c"), wanted)
+    wanted = strong(scene, mode=mode)
+    assert_same(scene, plain(wanted, TOKENS), wanted)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_model_of_many_languages_guesses_the_language_of_each_row(
     multilingual: Target, wave: np.ndarray, kind: str
 ) -> None:
-    scene, plain = prepared(multilingual, "encoder.0", kind, wave)
+    scene, plain = prepared(multilingual, "encoder.0", kind, wave, "")
     for mode in ("pre_topk", "delta", "additive"):
-        wanted = intervention(scene, mode=mode, positions="prompt")
-        assert_same(scene, plain(wanted), wanted)
+        wanted = strong(scene, mode=mode, positions="prompt")
+        assert_same(scene, plain(wanted, TOKENS), wanted)
