@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.targets.prefix import Continuation, Prefix, StepChange, end_tokens, score_processors
+from backend.targets.prefix import Continuation, Prefix, StepChange, end_tokens, first_token, score_processors
 from backend.targets.tap import block_output, mapped, tap
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ class _ChatPrefix(Prefix):
 
     def token_text(self, token: int) -> str:
         return str(self.target.processor.tokenizer.decode([token]))
+
+    def word_token(self, word: str) -> int:
+        return first_token(self.target.processor.tokenizer(word, add_special_tokens=False)["input_ids"], word)
 
 
 class DecoderPrefix(_ChatPrefix):
@@ -83,6 +86,11 @@ class DecoderPrefix(_ChatPrefix):
         if "sliding_attention" in config.layer_types:
             masks["sliding_attention"] = create_sliding_window_causal_mask(**values)
         return [masks[kind] for kind in config.layer_types]
+
+    @property
+    def nbytes(self) -> int:
+        kept = self.cache.layers[: self.index + 1]
+        return self.x.nbytes + sum(int(layer.keys.nbytes + layer.values.nbytes) for layer in kept)
 
     @torch.no_grad()
     def continue_from(self, x: Tensor, at_step: StepChange | None = None) -> Continuation:
