@@ -24,6 +24,7 @@ from backend.cli import (
     notes,
     quality,
     rating,
+    saved_steering,
     search,
     setup,
     sounds,
@@ -45,6 +46,7 @@ app = typer.Typer(
 for group in (studies, jobs, browse, concepts, search, sounds, map, quality, exchange, environment, setup):
     for command in group.COMMANDS:
         app.command(command.__name__.replace("_", "-").rstrip("-"))(command)
+notes.app.add_typer(saved_steering.app)
 app.add_typer(notes.app)
 app.add_typer(rating.app)
 
