@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -66,6 +67,8 @@ class SteeringAnswers(QObject):
         Why the last request has no answer; "" if it has.
     engine : str
         State of the model server: off, starting, ready, working, "gone: " and the reason.
+    warnings : tuple of str
+        What a person should know of the last answers.
     restarted : str
         Why the model server was started again by itself; "" if it was not.
     first_ms, whole_ms : float
@@ -82,6 +85,7 @@ class SteeringAnswers(QObject):
         self.tracks: dict[str, Track] = {}
         self.live = False
         self.doing = self.problem = self.restarted = ""
+        self.warnings: tuple[str, ...] = ()
         self.engine = "off"
         self.first_ms = self.whole_ms = float("nan")
         self.memory = Memory()
@@ -91,7 +95,7 @@ class SteeringAnswers(QObject):
         self._id = 0
         self._quiet = False
         self._answered_first = True
-        self._waiting = self._retried = False
+        self._waiting = self._retried = self._held = False
         self._moved = ""
         self._began = self._last_sent = 0.0
         self._worker: Worker | None = None
@@ -200,8 +204,17 @@ class SteeringAnswers(QObject):
         self.restarted, self._retried, self._id = "", False, 0
         self.ask()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Ask about no change made meanwhile: a prompt that is being typed."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+
     def _setup_changed(self, part: str) -> None:
-        if not self.live or part == "presets":
+        if not self.live or self._held or part == "presets":
             self._compare()
             return
         if part in ("sound", "prompt") or self._rest.isActive():
@@ -309,6 +322,7 @@ class SteeringAnswers(QObject):
             pairs = self._sent.with_values(told["values"])
             self.memory.keep(self._sent.key("steered", pairs), Answer.of(told["answer"]))
         elif stage == "ready":
+            self.warnings = tuple(str(one) for one in told.get("warnings") or ())
             self._ready()
         elif self._quiet:
             return

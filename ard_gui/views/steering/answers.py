@@ -27,8 +27,6 @@ VEIL = 150
 KL_TIP = "KL divergence in nats of the next-token distribution from the original's: of the first token, and mean "
 KL_TIP += "over the original's answer. 0: nothing changed."
 SURVIVED_TIP = "Share of the steered positions at which the feature has the value: the SAE's selection may drop it."
-    "Share of the steered positions at which the feature really has the value: the SAE's selection may drop it."
-)
 EMPTY = "Press Ctrl+Enter, or move a slider: the model is asked, and its answers are written here."
 
 

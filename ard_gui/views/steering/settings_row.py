@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -39,8 +40,6 @@ from backend.store.notes.steering import CONDITIONS
 
 OWN = "own"
 ERROR_TIP = "What the SAE cannot reconstruct stays in the model's state: x + W_dec(z′ − z), not the decoded code."
-    "What the SAE cannot reconstruct stays in the model's state: x + W_dec(z′ − z) in place of the decoded code."
-)
 
 
 class SettingsRow(QWidget):
@@ -146,6 +145,10 @@ class SettingsRow(QWidget):
         now = self._state.now.settings
         values = ((self.profile, profile_of(now) or OWN), (self.mode, now.mode), (self.positions, now.positions),
                   (self.decode, now.decode))  # fmt: skip
+        for place, mode in enumerate(MODE_TEXT):
+            item = model.item(place) if isinstance(model := self.mode.model(), QStandardItemModel) else None
+            if item is not None:
+                item.setEnabled(mode in KEEPS_ERROR or not self._state.raw)
         for choice, value in values:
             choice.setCurrentIndex(choice.findData(value))
         for spin, number in ((self.tokens, now.tokens), (self.temperature, now.temperature), (self.seed, now.seed)):
