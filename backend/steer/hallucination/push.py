@@ -116,6 +116,7 @@ def apply(sae: Sae, coded: Coded, push: Push, *, clamp0: bool = False, add_error
     return base + (change if coded.norms is None else change * coded.norms)
 
 
+@torch.no_grad()
 def displacement(sae: Sae, push: Push) -> float:
     """‖amount · Σ s_j d_j‖: how far a steered push moves x where nothing is clamped."""
     rows = sae.W_dec[list(push.features)]
