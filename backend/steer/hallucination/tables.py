@@ -12,9 +12,10 @@ import numpy.typing as npt
 from backend.steer.hallucination.clips import Item
 from backend.steer.hallucination.plan import Plan
 from backend.steer.hallucination.push import Push
+from backend.steer.hallucination.rates import bootstrap, detected, detection_rate, paired_difference
 from backend.steer.hallucination.results import Results
-from backend.steer.hallucination.shares import Share, bootstrap, detected, detection_rate, paired_difference
 from backend.steer.hallucination.wording import ErrorRate, Normalise, error_rate
+from backend.steer.shares import Share
 
 Row = dict[str, Any]
 BINS = 20

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.steer.hallucination.shares import bootstrap
+from backend.steer.hallucination.rates import bootstrap
 
 Normalise = Callable[[str], str]
 

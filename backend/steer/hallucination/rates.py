@@ -4,39 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-Z95 = 1.959963984540054
+from backend.steer.shares import Share
+
 RESAMPLES = 2000
-
-
-@dataclass(frozen=True)
-class Share:
-    """`count` of `n`, with the 95 % Wilson interval."""
-
-    count: int
-    n: int
-
-    @property
-    def value(self) -> float:
-        return self.count / self.n if self.n else math.nan
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Low and high end; (0, 1) where n = 0."""
-        if not self.n:
-            return 0.0, 1.0
-        n, share = self.n, self.value
-        centre = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
-        half = Z95 / (1 + Z95**2 / n) * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n * n))
-        return max(0.0, centre - half), min(1.0, centre + half)
-
-    def as_json(self) -> dict[str, float | int]:
-        low, high = self.interval
-        return {"value": self.value, "count": self.count, "n": self.n, "low": low, "high": high}
 
 
 def detected(p: npt.ArrayLike, threshold: float, texts: Sequence[str] | None = None) -> npt.NDArray[np.bool_]:
