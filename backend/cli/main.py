@@ -25,6 +25,7 @@ from backend.cli import (
     notes,
     quality,
     rating,
+    saved_steering,
     search,
     setup,
     sounds,
@@ -59,6 +60,7 @@ for group in (
 ):
     for command in group.COMMANDS:
         app.command(command.__name__.replace("_", "-").rstrip("-"))(command)
+notes.app.add_typer(saved_steering.app)
 app.add_typer(notes.app)
 app.add_typer(rating.app)
 

@@ -87,17 +87,19 @@ class Sae(nn.Module, ABC):
         norms : float tensor [tokens, 1], optional
             ‖x‖ under "per_vector" scaling, whose codes belong to x/‖x‖ (S-08); without it x̂ has that scale.
         """
-        ends = torch.bincount(codes.token, minlength=codes.n_tokens).cumsum(0)
-        bias = self.b_dec * self.input_factor
-        if codes.feature.numel() == 0:
-            sums = bias.new_zeros(codes.n_tokens, self.config.d)
-        else:
-            sums = functional.embedding_bag(
-                codes.feature, self.W_dec, functional.pad(ends, (1, 0)), mode="sum",
-                per_sample_weights=codes.value.to(self.W_dec.dtype), include_last_offset=True,
-            )  # fmt: skip
-        x_hat = sums + bias
+        x_hat = self.directions(codes) + self.b_dec * self.input_factor
         return x_hat if norms is None else x_hat * norms
+
+    @torch.no_grad()
+    def directions(self, codes: SparseCodes) -> Tensor:
+        """Σ_k z_k·d_k [tokens, d]: what the codes add up to without the bias."""
+        if codes.feature.numel() == 0:
+            return self.W_dec.new_zeros(codes.n_tokens, self.config.d)
+        ends = torch.bincount(codes.token, minlength=codes.n_tokens).cumsum(0)
+        return functional.embedding_bag(
+            codes.feature, self.W_dec, functional.pad(ends, (1, 0)), mode="sum",
+            per_sample_weights=codes.value.to(self.W_dec.dtype), include_last_offset=True,
+        )  # fmt: skip
 
     def reconstruct(self, x: Tensor, clip_lengths: Tensor | None = None) -> Tensor:
         """x̂ [tokens, d] in the scale of x, under any input scaling."""

@@ -16,6 +16,7 @@ from backend.errors import ArdError
 from backend.registry import Registry
 from backend.study.settings import ModelSection
 from backend.targets.layers import resolve_layer
+from backend.targets.prefix import Prefix
 from backend.targets.tap import Replace
 
 Wave = npt.NDArray[np.float32]
@@ -134,6 +135,14 @@ class Target(ABC):
             [positions, d] → [positions, d].
         """
         raise ArdError(f"nothing can be put into layer {layer} of a {type(self).__name__}")
+
+    def begin(self, clip: Wave, prompt: str, layer: str) -> Prefix:
+        """One clip and prompt run up to `layer`, for steering there (`Prefix`).
+
+        Raises ArdError if the clip is too short for one token, the layer is not there, or the model has nothing above
+        it that could answer.
+        """
+        raise ArdError(f"nothing can be steered in layer {layer} of a {type(self).__name__}")
 
     def resolve(self, layer: str) -> str:
         """The full name of `layer`: "3" and "last" mean the usual stack; ArdError lists what exists."""

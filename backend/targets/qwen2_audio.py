@@ -17,6 +17,8 @@ from backend.targets.hugging_face import HuggingFaceTarget, Seconds, grid
 from backend.targets.layers import split_layer
 from backend.targets.load import from_pretrained, pretrained
 from backend.targets.mel import frame_mask, log_mel
+from backend.targets.prefix import Prefix
+from backend.targets.qwen2_prefix import DecoderPrefix, TowerPrefix
 from backend.targets.tap import Replace, spliced, tap
 
 
@@ -157,7 +159,7 @@ class Qwen2Audio(HuggingFaceTarget):
     def _positions(self, count: int) -> tuple[slice | list[int], Seconds]:
         """Kept positions of a row with `count` audio tokens, and the seconds of each."""
         start = len(self.before)
-        audio = grid(count, 4 * self.hop / self.sample_rate)
+        audio = self.audio_seconds(count)
         if self.section.tokens == "audio":
             return slice(start, start + count), audio
         text = [*range(start), *range(start + count, start + count + len(self.after))]
@@ -183,15 +185,31 @@ class Qwen2Audio(HuggingFaceTarget):
         (wave,) = self.in_window([clip])
         tokenizer = self.processor.tokenizer
         said = [*tokenizer(answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
-        ids = torch.tensor([[*self._asked(wave, prompt), *said]], device=self.device)
-        logits = self.model(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            input_features=log_mel(self.extractor, [wave]).to(self.device, self.dtype),
-            feature_attention_mask=frame_mask(self.extractor, [wave]).to(self.device),
-            use_cache=False,
-        ).logits[0, -len(said) - 1 : -1]
-        return float(torch.nn.functional.cross_entropy(logits.float(), ids[0, -len(said) :]))
+        inputs = self._inputs(wave, [*self._asked(wave, prompt), *said])
+        logits = self.model(**inputs, use_cache=False).logits[0, -len(said) - 1 : -1]
+        return float(torch.nn.functional.cross_entropy(logits.float(), inputs["input_ids"][0, -len(said) :]))
+
+    def begin(self, clip: Wave, prompt: str, layer: str) -> Prefix:
+        (wave,) = self.in_window([clip])
+        layer = self.resolve(layer)
+        inputs = self._inputs(wave, self._asked(wave, prompt))
+        if split_layer(layer)[0] == "encoder":
+            return TowerPrefix(self, layer, inputs, self._frames(len(wave)))
+        return DecoderPrefix(self, layer, inputs)
+
+    def _inputs(self, wave: Wave, ids: list[int]) -> dict[str, torch.Tensor]:
+        """What the model is called with for one clip and these tokens."""
+        row = torch.tensor([ids], device=self.device)
+        return {
+            "input_ids": row,
+            "attention_mask": torch.ones_like(row),
+            "input_features": log_mel(self.extractor, [wave]).to(self.device, self.dtype),
+            "feature_attention_mask": frame_mask(self.extractor, [wave]).to(self.device),
+        }
+
+    def audio_seconds(self, count: int) -> Seconds:
+        """Start and end [count, 2] of the decoder's audio tokens."""
+        return grid(count, 4 * self.hop / self.sample_rate)
 
     def generate(self, clip: Wave, prompt: str, max_new_tokens: int = 256) -> str:
         """Greedy answer to `prompt` about the clip's first window; ArdError if it is too short for one token."""

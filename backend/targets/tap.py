@@ -47,6 +47,22 @@ def spliced(block: torch.nn.Module, replace: Replace, where: Where) -> Iterator[
         handle.remove()
 
 
+@contextmanager
+def mapped(block: torch.nn.Module, new: Replace) -> Iterator[None]:
+    """While it lasts, `block` gives `new` of what it would give, a tensor [batch, positions, d]."""
+
+    def hook(module: torch.nn.Module, inputs: Any, output: Any) -> Any:
+        hidden = block_output(output)
+        changed = new(hidden).to(hidden.dtype)
+        return (changed, *output[1:]) if isinstance(output, (tuple, list)) else changed
+
+    handle = block.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
 @torch.no_grad()
 def tap(
     blocks: Mapping[str, torch.nn.Module], forward: Callable[[], Any], *, stop: bool = True

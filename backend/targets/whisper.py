@@ -20,7 +20,9 @@ from backend.targets.hugging_face import HuggingFaceTarget, Seconds, grid
 from backend.targets.layers import split_layer
 from backend.targets.load import from_pretrained, pretrained
 from backend.targets.mel import log_mel
+from backend.targets.prefix import Prefix
 from backend.targets.tap import Replace, spliced, tap
+from backend.targets.whisper_prefix import WhisperPrefix
 
 
 @dataclass(frozen=True)
@@ -239,6 +241,21 @@ class Whisper(HuggingFaceTarget):
             )
         frames = self.token_count(min(samples, self.window_samples), layer)
         return spliced(self.module(layer)[1], replace, lambda hidden: slice(0, frames))
+
+    def begin(self, clip: Wave, prompt: str, layer: str) -> Prefix:
+        (wave,) = self.in_window([clip])
+        layer = self.resolve(layer)
+        if split_layer(layer)[0] == "decoder":
+            raise ArdError(
+                f"nothing can be steered in layer {layer}: its positions are the transcript that would change",
+                todo="Use a layer of the encoder.",
+            )
+        if len(wave) == 0:
+            raise ArdError("there is no audio to transcribe: the clip has no samples")
+        said = torch.zeros(0, dtype=torch.int64, device=self.device)
+        if prompt:
+            said = self.processor.get_prompt_ids(prompt, return_tensors="pt").to(self.device)
+        return WhisperPrefix(self, layer, self._features([wave]), self._valid_frames(len(wave)), said)
 
     @torch.no_grad()
     def answer_loss(self, clip: Wave, prompt: str, answer: str) -> float:
