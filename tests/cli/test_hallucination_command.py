@@ -150,6 +150,28 @@ def test_report_has_every_table_and_a_second_run_measures_nothing_again(ard: Ard
     assert "random features" in shown
 
 
+def test_other_readings_are_measured_apart_and_kept_in_the_report(
+    ard: Ard, study: Study, place: Path, middle: float
+) -> None:
+    readings = f"threshold = {middle!r}\ncount = 'p_and_text'\nframes = 'valid'\nclamp0 = true\nadd_error = true"
+    more = "units = 'normalised'\ns_vector_units = 'normalised'\ns_vector_sign = 1\nstandardise = true"
+    plan = write_plan(place, tail=f"each_set = false\n[readings]\n{readings}\n{more}")
+    status, out, err = ard("hallucination", study.root, plan, "--out", place / "other", "--json")
+    assert status == 0, err
+    report = json.loads(out)
+    (vectors,) = report["vectors"]
+    assert vectors["alpha_is"] == vectors["s_vector_alpha_is"] > 0
+    assert report["chosen"]["amount"] == pytest.approx(vectors["alpha_is"])
+    assert report["s_vector"]["amount"] == pytest.approx(vectors["s_vector_alpha_is"])
+    assert report["chosen_against"] == "original"
+    assert "Codes are clamped at 0" in (place / "other" / "report.md").read_text(encoding="utf-8")
+    with open(place / "other" / "clips.csv", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["condition"] == "steered" and row["set"] != "speech"]
+    counted = sum(float(row["p"]) < middle and bool(row["transcript"]) for row in rows)
+    steered = next(r for r in report["tables"]["summary"] if (r["condition"], r["test_set"]) == ("steered", "all"))
+    assert steered["count"] == counted
+
+
 def test_two_pushes_of_a_clip_are_the_only_thing_that_a_cut_line_loses(tmp_path: Path) -> None:
     first = Results(tmp_path, "x")
     first.add("clip", [("a", Answer(0.25, "you")), ("b", Answer(0.5))])

@@ -12,8 +12,7 @@ from backend.errors import ArdError
 from backend.steer.hallucination.first_step import first_logits
 from backend.targets.base import Target, Wave
 from backend.targets.layers import split_layer
-from backend.targets.mel import log_mel
-from backend.targets.tap import block_output, tap
+from backend.targets.tap import block_output
 from backend.targets.whisper import Whisper
 
 NO_SPEECH = ("<|nospeech|>", "<|nocaptions|>")
@@ -56,12 +55,8 @@ class Listener:
     @torch.no_grad()
     def hear(self, wave: Wave) -> Heard:
         """The stream after the layer for the clip's first window; ArdError if it has no samples."""
-        (samples,) = self.target.in_window([wave])
-        if not len(samples):
-            raise ArdError("the clip has no samples")
-        features = log_mel(self.target.extractor, [samples]).to(self.target.device, self.target.dtype)
-        (x,) = tap({"x": self.target.module(self.layer)[1]}, lambda: self._encoder(features))["x"]
-        return Heard(x, min(-(-len(samples) // self.target.hop), len(x)))
+        prefix = self.target.begin(wave, "", self.layer)
+        return Heard(prefix.x, len(prefix.audio))
 
     @torch.no_grad()
     def encoded(self, x: Tensor) -> Tensor:

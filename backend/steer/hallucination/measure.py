@@ -49,21 +49,28 @@ class Measurement:
 
         Each answer is on disk before the next clip begins. Raises Stopped between clips.
         """
-        good = []
-        job.begin_progress("clips")
-        for number, item in enumerate(items, 1):
+        waiting = {
+            number for number, item in enumerate(items) if self._missing(item, asked) or self._unpooled(item, pooled)
+        }
+        failed = {number for number, item in enumerate(items) if item.clip.record in self.failed}
+        job.begin_progress("clips", len(items) - len(waiting))
+        done = len(items) - len(waiting)
+        for number in sorted(waiting - failed):
             job.check_stop()
-            if item.clip.record in self.failed or not self._one(item, asked, pooled, job):
-                continue
-            good.append(item)
-            job.progress(number, len(items))
-        return good
+            if not self._one(items[number], asked, pooled, job):
+                failed.add(number)
+            done += 1
+            job.progress(done, len(items))
+        return [item for number, item in enumerate(items) if number not in failed]
+
+    def _missing(self, item: Item, asked: Sequence[Asked]) -> list[Asked]:
+        return [one for one in asked if not self.results.has(item.key, one.push.identity(), text=one.text)]
+
+    def _unpooled(self, item: Item, pooled: bool) -> bool:
+        return pooled and not self.results.has_pooled(item.key)
 
     def _one(self, item: Item, asked: Sequence[Asked], pooled: bool, job: Job) -> bool:
-        missing = [one for one in asked if not self.results.has(item.key, one.push.identity(), text=one.text)]
-        wants_pooled = pooled and not self.results.has_pooled(item.key)
-        if not missing and not wants_pooled:
-            return True
+        missing = self._missing(item, asked)
         try:
             heard = self.listener.hear(self._wave(item))
         except ArdError as error:
@@ -72,7 +79,7 @@ class Measurement:
             return False
         # outside of the clip nothing is encoded unless it is changed, because some SAEs select over all they are given
         coded = Coded.of(self.sae, heard.x[: self._changed(heard)])
-        if wants_pooled:
+        if self._unpooled(item, pooled):
             self.results.add_pooled(item.key, self._pool(heard, coded))
         for start in range(0, len(missing), self.plan.batch):
             self.results.add(item.key, self._batch(heard, coded, missing[start : start + self.plan.batch]))

@@ -114,8 +114,8 @@ class Hallucination:
         self.selected_on = (quiet, spoken)
 
         def judged(condition: Condition) -> Candidate:
-            rates = (self.figures.rate(part, condition.push).value for part in (quiet, spoken))
-            return Candidate(condition, *rates, self.figures.errors(spoken, condition.push).value)
+            fpr, tpr = (self.figures.rate(part, condition.push).value for part in (quiet, spoken))
+            return Candidate(condition, fpr, tpr, self.figures.errors(spoken, condition.push).value)
 
         original, reconstructed = (judged(one) for one in CONTROLS)
         base = original if self.plan.readings.add_error else reconstructed
