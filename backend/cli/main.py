@@ -19,6 +19,7 @@ from backend.cli import (
     concepts,
     environment,
     exchange,
+    hallucination,
     jobs,
     map,
     notes,
@@ -44,7 +45,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (studies, jobs, browse, concepts, search, sounds, steer, map, quality, exchange, environment, setup):
+for group in (
+    studies,
+    jobs,
+    browse,
+    concepts,
+    search,
+    sounds,
+    steer,
+    hallucination,
+    map,
+    quality,
+    exchange,
+    environment,
+    setup,
+):
     for command in group.COMMANDS:
         app.command(command.__name__.replace("_", "-").rstrip("-"))(command)
 notes.app.add_typer(saved_steering.app)
