@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from backend.audio.datasets.read import read
 from backend.audio.probe import probe_file
 from backend.audio.records import ClipRecord
-from backend.builtin.examples import RATE, SPLITS, Example, Facts, Part, Recording, Sound, Split, write_rows
+from backend.builtin.examples import RATE, Example, Facts, Part, Recording, Sound, Split, write_rows
 from backend.builtin.steering_set import SetSettings, main, steering_rows, write_steering_set
 from backend.errors import ArdError
 from backend.study.settings import AudioSection
@@ -53,7 +54,7 @@ def test_mixtures_and_silence_are_left_out() -> None:
 
 
 def test_what_is_chosen_on_was_trained_on_and_what_is_measured_was_not() -> None:
-    ones = [recording(split, split) for split in SPLITS]
+    ones = [recording(split, split) for split in get_args(Split)]
     rows = steering_rows(map(alone, ones), ones, SetSettings())
     found = {row.recording.split: row.split for row in rows}
     assert found == {
