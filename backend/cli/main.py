@@ -25,6 +25,7 @@ from backend.cli import (
     quality,
     rating,
     search,
+    sensitivity,
     setup,
     sounds,
     studies,
@@ -42,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (studies, jobs, browse, concepts, search, sounds, map, quality, exchange, environment, setup):
+for group in (studies, jobs, browse, concepts, search, sounds, map, quality, sensitivity, exchange, environment, setup):
     for command in group.COMMANDS:
         app.command(command.__name__.replace("_", "-").rstrip("-"))(command)
 app.add_typer(notes.app)

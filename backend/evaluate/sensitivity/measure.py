@@ -184,7 +184,7 @@ class Measurement:
 
 
 def merit(one: Tried) -> tuple[float, float]:
-    """What a candidate is chosen by: its rate, above that of random sets where they were asked; then little movement."""
+    """A candidate's rate, above that of random sets where they were asked; of equal ones little displacement wins."""
     share, random = one.condition.eligible.share, one.random
     gain = share - random if random == random else share
     return (gain if gain == gain else -1.0, -one.condition.displacement)
