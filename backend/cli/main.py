@@ -27,6 +27,7 @@ from backend.cli import (
     search,
     setup,
     sounds,
+    steerability,
     studies,
 )
 from backend.errors import ArdError, Stopped
@@ -42,7 +43,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (studies, jobs, browse, concepts, search, sounds, map, quality, exchange, environment, setup):
+for group in (
+    studies,
+    jobs,
+    browse,
+    concepts,
+    search,
+    sounds,
+    map,
+    quality,
+    steerability,
+    exchange,
+    environment,
+    setup,
+):
     for command in group.COMMANDS:
         app.command(command.__name__.replace("_", "-").rstrip("-"))(command)
 app.add_typer(notes.app)
