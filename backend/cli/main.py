@@ -17,6 +17,7 @@ import typer
 from backend.cli import (
     browse,
     concepts,
+    effects,
     environment,
     exchange,
     jobs,
@@ -53,6 +54,7 @@ for group in (
     map,
     quality,
     steerability,
+    effects,
     exchange,
     environment,
     setup,
