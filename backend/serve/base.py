@@ -35,6 +35,7 @@ class Talk:
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self._in_background = self._others_wait = False
         self.job = Job(EventLog(None, "serve", (self._heard,)))
 
     def step(self, text: str, fraction: float | None = None) -> None:
@@ -44,6 +45,18 @@ class Talk:
     def part(self, **fields: Any) -> None:
         """Give out a part of the answer before the rest is there."""
         self._send("part", {"result": fields})
+
+    def background(self) -> None:
+        """Say that all that was asked for has been given out: what follows ends as soon as any request waits."""
+        self._in_background = True
+        if self._others_wait:
+            self.stop()
+
+    def give_way(self) -> None:
+        """Another request waits; safe from any thread."""
+        self._others_wait = True
+        if self._in_background:
+            self.stop()
 
     def check(self) -> None:
         """Raise Stopped if the request is no longer wanted; call it between steps."""
@@ -97,5 +110,8 @@ REQUESTS: Registry[type[Request]] = Registry(
         "encode": "backend.serve.kinds.encode",
         "trace": "backend.serve.kinds.trace",
         "text": "backend.serve.kinds.text",
+        "steer": "backend.serve.kinds.steer",
+        "sweep": "backend.serve.kinds.sweep",
+        "code": "backend.serve.kinds.code",
     },
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from backend.describe.sources import embedder_source
 from backend.errors import ArdError
 from backend.serve.base import Talk
+from backend.serve.memory import Memory
 from backend.stages import retrieve
 from backend.stages.base import Product
 from backend.store.features import choose
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from backend.targets.base import Target
 
 T = TypeVar("T")
-KEPT = 8
-KEPT_BYTES = 2**29
+KEPT, KEPT_BYTES = 8, 2**29
+SCENES, SCENE_BYTES = 6, 2**30
+ANSWERS, ANSWER_BYTES = 4096, 2**26
 RAW = "raw-"
 
 
@@ -51,6 +52,8 @@ class Ranked:
         Of its manifest.
     weights : str
         Hash of the SAE's weights; "" for raw units.
+    model : str
+        Fingerprint of the model whose activations were ranked.
     """
 
     id: str
@@ -60,6 +63,7 @@ class Ranked:
     dtype: str
     figures: dict[str, Any]
     weights: str
+    model: str
 
     @property
     def raw(self) -> bool:
@@ -71,6 +75,11 @@ class Resident:
 
     `study.toml` is looked at with every request: after a change of `[model]` or `[embed]` the model or the embedder is
     loaded anew when it is next needed.
+
+    Attributes
+    ----------
+    scenes, answers : Memory
+        Of steering.
     """
 
     def __init__(self, study: Study) -> None:
@@ -80,7 +89,9 @@ class Resident:
         self._target: Target | None = None
         self._saes: dict[str, tuple[str, Sae]] = {}
         self._embedder: Embedder | None = None
-        self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._kept = Memory(KEPT, KEPT_BYTES)
+        self.scenes = Memory(SCENES, SCENE_BYTES)
+        self.answers = Memory(ANSWERS, ANSWER_BYTES)
 
     @classmethod
     def open(cls, root: Path | str) -> Resident:
@@ -105,7 +116,7 @@ class Resident:
         return self._settings
 
     def _forget(self, before: Settings, now: Settings) -> None:
-        self._kept.clear()
+        self._forget_results()
         if plain(before.model) != plain(now.model):
             self._target = None
             self._saes.clear()
@@ -133,7 +144,8 @@ class Resident:
             settings = file.settings
         layer, inputs = str(manifest["settings"]["layer"]), manifest["inputs"]
         dtype = self._dtype(layer, str(inputs["activations"]))
-        return Ranked(name, layer, path, settings, dtype, manifest["figures"], str(inputs.get("weights", "")))
+        weights, model = str(inputs.get("weights", "")), str(inputs.get("model", ""))
+        return Ranked(name, layer, path, settings, dtype, manifest["figures"], weights, model)
 
     def _dtype(self, layer: str, fp: str) -> str:
         manifest = self.study.activations(layer, fp) / "manifest.json"
@@ -193,14 +205,7 @@ class Resident:
 
         Keys name everything a value depends on.
         """
-        if key not in self._kept:
-            made = make()
-            self._kept[key] = (made, size(made))
-        self._kept.move_to_end(key)
-        found: T = self._kept[key][0]
-        while len(self._kept) > KEPT or sum(taken for _, taken in self._kept.values()) > KEPT_BYTES:
-            self._kept.popitem(last=False)
-        return found
+        return self._kept.kept(key, make, size)
 
     @property
     def loaded(self) -> list[str]:
@@ -212,8 +217,12 @@ class Resident:
         """Let everything go; an embedder in a process of its own is ended."""
         self._target = None
         self._saes.clear()
-        self._kept.clear()
+        self._forget_results()
         self._close_embedder()
+
+    def _forget_results(self) -> None:
+        for memory in (self._kept, self.scenes, self.answers):
+            memory.clear()
 
     def _close_embedder(self) -> None:
         embedder, self._embedder = self._embedder, None

@@ -104,8 +104,10 @@ class Server:
             overtaken = self._waiting.pop(asked.do, None)
             self._waiting[asked.do] = _Task(asked, request, Talk(send))
             running = self._running
-            if running is not None and running.asked.do == asked.do and not running.request.finishes:
-                running.talk.stop()
+            if running is not None:
+                running.talk.give_way()
+                if running.asked.do == asked.do and not running.request.finishes:
+                    running.talk.stop()
             self._change.notify()
         if overtaken is not None:
             self._drop(overtaken)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,17 @@ class SoundRequest(Request):
         """The sound as if it were a clip of a study."""
         end = math.nan if self.end is None else self.end
         return Clip(record=self.path, path=self.path, member=self.member, start=self.start, end=end)
+
+    def sound(self) -> tuple[Hashable, ...]:
+        """What names the samples: file, part, time of change and size; ArdError if the file is not there."""
+        try:
+            status = Path(self.path).stat()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ArdError(
+                f"the sound cannot be read: {reason}", path=self.path, todo="Choose another file."
+            ) from error
+        return self.path, self.member, self.start, self.end, status.st_mtime_ns, status.st_size
 
 
 @dataclass(frozen=True)
@@ -76,12 +88,7 @@ def encode(resident: Resident, asked: SoundRequest, talk: Talk) -> Encoding:
     ranked = resident.ranked(asked.sae)
     resident.check_weights(ranked)
     clip, settings = asked.clip(), resident.settings
-    try:
-        status = Path(asked.path).stat()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ArdError(f"the sound cannot be read: {reason}", path=asked.path, todo="Choose another file.") from error
-    sound = (asked.path, clip.member, clip.start, asked.end, status.st_mtime_ns, status.st_size)
+    sound = asked.sound()
 
     def heard() -> tuple[ClipTokens, list[tuple[float, float]]]:
         target = resident.target(talk)

@@ -17,7 +17,7 @@ from backend.steer.answers import TOP, Answer, OnToken, Sampling, kl_divergence,
 from backend.steer.intervention import ERROR_PRESERVING_MODES, Intervention, Positions
 from backend.steer.spaces import Applied, Prepared, Space
 from backend.targets.base import Target, Wave
-from backend.targets.prefix import Continuation, Prefix
+from backend.targets.prefix import Continuation, Prefix, Residual
 
 LONGEST_PROMPT = 4000
 """Characters; a longer prompt is refused before it is tokenised."""
@@ -41,20 +41,19 @@ class Rows:
     displacement: list[float]
 
 
-class Scene:
-    """One clip and prompt at one layer.
+class Steerable:
+    """One clip's residual stream at one layer, and what overrides make of it.
 
     Attributes
     ----------
-    prefix : Prefix
-    first : float32 tensor [V]
-        Logits of the original's first token.
+    prefix : Residual
     """
 
-    def __init__(self, prefix: Prefix, space: Space) -> None:
+    prefix: Residual
+
+    def __init__(self, prefix: Residual, space: Space) -> None:
         self.prefix, self.space = prefix, space
         self._prepared: dict[Positions, Prepared] = {}
-        self.first = prefix.continue_from(prefix.x[None]).logits[0]
 
     def where(self, positions: Positions) -> Tensor:
         """Positions int64 [n] of the prefill that are intervened on."""
@@ -90,6 +89,23 @@ class Scene:
             row[at] = found.x.to(row.dtype)
             survived.append(found.survived)
         return Rows(x, survived, displacement)
+
+
+class Scene(Steerable):
+    """One clip and prompt at one layer.
+
+    Attributes
+    ----------
+    prefix : Prefix
+    first : float32 tensor [V]
+        Logits of the original's first token.
+    """
+
+    prefix: Prefix
+
+    def __init__(self, prefix: Prefix, space: Space) -> None:
+        super().__init__(prefix, space)
+        self.first = prefix.continue_from(prefix.x[None]).logits[0]
 
     def begin(self, interventions: Sequence[Intervention | None]) -> Started:
         """Run the layers above for all interventions at once; the first token's logits are there when it returns."""
@@ -141,14 +157,21 @@ class Started:
         """KL(p_original ‖ p) of each row's first token, in nats."""
         return [float(one) for one in kl_divergence(self.scene.first[None], self.continuation.logits)]
 
-    def first_top(self, count: int = TOP) -> list[tuple[tuple[str, float], ...]]:
-        """The most probable first tokens of each row, under the model's generation settings."""
-        prefix, logits = self.scene.prefix, self.continuation.logits
+    def first_shares(self) -> Tensor:
+        """Probabilities [B, V] of the first token of each row, under the model's generation settings."""
+        logits = self.continuation.logits
         nothing = torch.zeros(len(logits), 0, dtype=torch.int64, device=logits.device)
-        shares = torch.softmax(prefix.processed(nothing, logits).float(), dim=-1)
+        return torch.softmax(self.scene.prefix.processed(nothing, logits).float(), dim=-1)
+
+    def first_top(self, count: int = TOP) -> list[tuple[tuple[str, float], ...]]:
+        """The most probable first tokens of each row."""
+        return self.top_of(self.first_shares(), count)
+
+    def top_of(self, shares: Tensor, count: int = TOP) -> list[tuple[tuple[str, float], ...]]:
+        """The most probable tokens of each row of probabilities [B, V], the first first."""
         best = torch.topk(shares, min(count, shares.shape[-1]), dim=-1)
         return [
-            tuple((prefix.token_text(i), p) for i, p in zip(ids, values, strict=True))
+            tuple((self.scene.prefix.token_text(i), p) for i, p in zip(ids, values, strict=True))
             for ids, values in zip(best.indices.tolist(), best.values.tolist(), strict=True)
         ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from math import prod
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ from backend.targets.base import TARGETS, Encoded, Target, Wave
 from backend.targets.families import SPEECH
 from backend.targets.hugging_face import HuggingFaceTarget, grid
 from backend.targets.load import from_pretrained, pretrained
-from backend.targets.tap import tap
+from backend.targets.tap import Replace, spliced, tap
 
 
 def frame_count(samples: int, kernels: Sequence[int], strides: Sequence[int]) -> int:
@@ -73,6 +74,11 @@ class SpeechEncoder(HuggingFaceTarget):
                 kept = {layer: x[layer][row, :count] for layer in layers}
                 results[i] = Encoded(kept, grid(count, self.hop / self.sample_rate))
         return results
+
+    def spliced(self, layer: str, samples: int, replace: Replace) -> AbstractContextManager[None]:
+        layer = self.resolve(layer)
+        frames = self.token_count(samples, layer)
+        return spliced(self.module(layer)[1], replace, lambda hidden: slice(0, frames))
 
     def _batches(self, waves: Sequence[Wave]) -> list[list[int]]:
         """Clips that may share a forward without changing one another's values.

@@ -15,6 +15,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from backend.errors import ArdError
+
 StepChange = Callable[[Tensor], Tensor]
 """Residual stream of a decoding step [B, d] → what stands there instead, row by row."""
 
@@ -43,20 +45,44 @@ class Continuation(ABC):
         """Logits [B, n, V] of the n given tokens (int64 [n]) in turn: row i predicts token i. Nothing is kept of it."""
 
 
-class Prefix(ABC):
-    """One clip and prompt up to `layer`, untouched by steering.
+class Residual:
+    """The residual stream of one clip after `layer`, untouched by steering.
 
     Attributes
     ----------
     layer : str
     x : tensor [T, d]
-        Residual stream after the layer at every position of the prefill.
+        After the layer at every position of the prefill.
     audio : int64 tensor [a]
         Positions that hold the clip's own audio tokens or frames (A-05).
     read : int64 tensor [n]
         Positions that the study's settings read, i.e. those its SAEs were trained on.
     seconds : float64 array [a, 2]
         Start and end of each audio position in seconds of the clip.
+    """
+
+    layer: str
+    x: Tensor
+    audio: Tensor
+    read: Tensor
+    seconds: npt.NDArray[np.float64]
+
+    @property
+    def every(self) -> Tensor:
+        """All positions of the prefill."""
+        return torch.arange(len(self.x), device=self.x.device)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that is held for it."""
+        return self.x.nbytes
+
+
+class Prefix(Residual, ABC):
+    """One clip and prompt up to `layer`, and how a model goes on from there.
+
+    Attributes
+    ----------
     prompt_ids : int64 tensor [p]
         Tokens before the answer.
     ends : set of int
@@ -65,19 +91,9 @@ class Prefix(ABC):
         Whisper: probability of the no-speech token for the rows continued last (S-43).
     """
 
-    layer: str
-    x: Tensor
-    audio: Tensor
-    read: Tensor
-    seconds: npt.NDArray[np.float64]
     prompt_ids: Tensor
     ends: frozenset[int]
     no_speech: Tensor | None = None
-
-    @property
-    def every(self) -> Tensor:
-        """All positions of the prefill."""
-        return torch.arange(len(self.x), device=self.x.device)
 
     @abstractmethod
     def continue_from(self, x: Tensor, at_step: StepChange | None = None) -> Continuation:
@@ -98,10 +114,21 @@ class Prefix(ABC):
     def token_text(self, token: int) -> str:
         """One token as people can read it, blanks kept."""
 
+    @abstractmethod
+    def word_token(self, word: str) -> int:
+        """The first token of an answer that begins with `word`; ArdError if there is none."""
+
     @property
     def longest(self) -> int:
         """Most tokens an answer can have."""
         return 1 << 20
+
+
+def first_token(ids: list[int], word: str) -> int:
+    """The first of a word's tokens; ArdError if there is none."""
+    if not ids:
+        raise ArdError(f"the word '{word}' has no token in this model", todo="Choose another word.")
+    return ids[0]
 
 
 def score_processors(model: Any, prompt: int) -> list[Callable[[Tensor, Tensor], Tensor]]:

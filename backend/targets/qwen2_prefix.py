@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.targets.prefix import Continuation, Prefix, StepChange, end_tokens, score_processors
+from backend.targets.prefix import Continuation, Prefix, StepChange, end_tokens, first_token, score_processors
 from backend.targets.tap import block_output, mapped, tap
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ class _ChatPrefix(Prefix):
     def token_text(self, token: int) -> str:
         return str(self.target.processor.tokenizer.decode([token]))
 
+    def word_token(self, word: str) -> int:
+        return first_token(self.target.processor.tokenizer(word, add_special_tokens=False)["input_ids"], word)
+
 
 class DecoderPrefix(_ChatPrefix):
     """Keys and values of the layers up to and with `layer`, and x there."""
@@ -67,6 +70,11 @@ class DecoderPrefix(_ChatPrefix):
         text[self.audio] = False
         self.read = chosen.get(target.section.tokens, text.nonzero()[:, 0])
         self.seconds = target.audio_seconds(len(self.audio))
+
+    @property
+    def nbytes(self) -> int:
+        kept = self.cache.layers[: self.index + 1]
+        return self.x.nbytes + sum(int(layer.keys.nbytes + layer.values.nbytes) for layer in kept)
 
     @torch.no_grad()
     def continue_from(self, x: Tensor, at_step: StepChange | None = None) -> Continuation:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from backend.targets.hugging_face import grid
-from backend.targets.prefix import Continuation, Prefix, StepChange, end_tokens, score_processors
+from backend.targets.prefix import Continuation, Prefix, StepChange, end_tokens, first_token, score_processors
 from backend.targets.tap import block_output, tap
 
 if TYPE_CHECKING:
@@ -96,6 +96,11 @@ class WhisperPrefix(Prefix):
 
     def token_text(self, token: int) -> str:
         return str(self.target.processor.tokenizer.decode([token], decode_with_timestamps=False))
+
+    def word_token(self, word: str) -> int:
+        # a transcript begins with a blank
+        said = f" {word.strip()}" if word.strip() else ""
+        return first_token(self.target.processor.tokenizer(said, add_special_tokens=False)["input_ids"], word)
 
 
 class WhisperContinuation(Continuation):
