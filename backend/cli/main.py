@@ -17,6 +17,7 @@ import typer
 from backend.cli import (
     browse,
     concepts,
+    effects,
     environment,
     exchange,
     hallucination,
@@ -31,6 +32,7 @@ from backend.cli import (
     setup,
     sounds,
     steer,
+    steerability,
     studies,
 )
 from backend.errors import ArdError, Stopped
@@ -54,6 +56,8 @@ for group in (
     search,
     sounds,
     steer,
+    steerability,
+    effects,
     sensitivity,
     hallucination,
     map,
