@@ -90,7 +90,10 @@ class AddFeature(QDialog):
         self.list.setUniformItemSizes(True)
         self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.note.setWordWrap(True)
-        self.add.setDefault(True)
+        for button in self.buttons.buttons():
+            # Enter in the search field adds; a default button would add once more
+            button.setAutoDefault(False)  # type: ignore[attr-defined]
+            button.setDefault(False)  # type: ignore[attr-defined]
         layout = QVBoxLayout(self)
         for widget in (self.source, self.search, self.list, self.note, self.buttons):
             layout.addWidget(widget, int(widget is self.list))
@@ -104,7 +107,6 @@ class AddFeature(QDialog):
         self.list.itemActivated.connect(lambda _: self.add_marked())
         self.list.itemSelectionChanged.connect(self._enable)
         self.add.clicked.connect(self.add_marked)
-        self.add.setAutoDefault(False)
         self.buttons.rejected.connect(self.close)
         self._session.reader.ready.connect(self._arrived)
         self._session.ranking_opened.connect(self.close)

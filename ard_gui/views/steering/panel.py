@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QHideEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -36,6 +36,7 @@ from ard_gui.views.steering.status_row import StatusRow
 from backend.audio.formats import DECODED
 from backend.store.notes.steering import SteeringResult
 
+UPPER_LINES = 15
 MODEL, SETS = "model that is steered", "sets of features"
 
 
@@ -86,12 +87,11 @@ class SteeringPanel(QWidget):
         inside.addWidget(self.rows, 1)
         inside.addWidget(self.settings)
         inside.addStretch(0)
-        scrolled = QScrollArea()
-        scrolled.setWidget(upper)
-        scrolled.setWidgetResizable(True)
-        scrolled.setFrameShape(QFrame.Shape.NoFrame)
-        scrolled.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scrolled.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scrolled = _scrolled(upper)
+        self.settings.fold.toggled.connect(
+            lambda _: QTimer.singleShot(0, self, lambda: scrolled.ensureWidgetVisible(self.settings, 0, 0))
+        )
+        scrolled.setMinimumHeight(self.fontMetrics().height() * UPPER_LINES)
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setAccessibleName("Views of the answers")
         self.add_tab("Answers", self.answers)
@@ -106,12 +106,12 @@ class SteeringPanel(QWidget):
         halves.addWidget(lower)
         halves.setChildrenCollapsible(False)
         halves.setStretchFactor(1, 1)
-        halves.setSizes([330, 460])
+        halves.setSizes([380, 440])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(halves)
         self.setFocusProxy(self.prompt.field)
-        self.setMinimumWidth(self.fontMetrics().horizontalAdvance("0") * 46)
+        self.setMinimumWidth(self.fontMetrics().horizontalAdvance("0") * 42)
 
     def _connect(self) -> None:
         session = self._session
@@ -126,7 +126,7 @@ class SteeringPanel(QWidget):
 
     def add_tab(self, title: str, view: QWidget) -> None:
         """One more view beside the answers."""
-        self.tabs.addTab(view, title)
+        self.tabs.addTab(_scrolled(view), title)
 
     def add_features(self, source: str = ALL) -> None:
         """Open the dialog that adds features."""
@@ -145,7 +145,7 @@ class SteeringPanel(QWidget):
             )
             return
         self._session.steering.take_result(result)
-        self.tabs.setCurrentWidget(self.answers)
+        self.tabs.setCurrentIndex(0)
         self._session.answers.ask()
 
     def _changed(self, part: str) -> None:
@@ -193,6 +193,16 @@ class SteeringPanel(QWidget):
         if path is not None:
             event.acceptProposedAction()
             self.source.take_file(path)
+
+
+def _scrolled(view: QWidget) -> QScrollArea:
+    """A view that scrolls where the panel is too low or too narrow for it."""
+    found = QScrollArea()
+    found.setWidget(view)
+    found.setWidgetResizable(True)
+    found.setFrameShape(QFrame.Shape.NoFrame)
+    found.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    return found
 
 
 def _is_of(result: Any, ranking: OpenRanking | None) -> bool:

@@ -47,13 +47,14 @@ class StatusRow(QWidget):
         row, below = QHBoxLayout(), QHBoxLayout()
         for button in self.buttons.values():
             row.addWidget(button)
-        row.addWidget(self.state, 1)
+        row.addStretch(1)
         below.addWidget(self.trouble, 1)
         below.addWidget(self.again)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         layout.addLayout(row)
+        layout.addWidget(self.state)
         layout.addLayout(below)
         self.theme_changed()
 
