@@ -95,16 +95,12 @@ class SteeringAnswers(QObject):
         self._moved = ""
         self._began = self._last_sent = 0.0
         self._worker: Worker | None = None
-        self._pump_timer, self._rest, self._background = (self._timer(act) for act in (
-            self._pump, self.ask, self._ask_neighbours
-        ))  # fmt: skip
+        self._pump_timer, self._rest, self._background = QTimer(self), QTimer(self), QTimer(self)
+        acts = (self._pump, self.ask, self._ask_neighbours)
+        for timer, act in zip((self._pump_timer, self._rest, self._background), acts, strict=True):
+            timer.setSingleShot(True)
+            timer.timeout.connect(act)
         state.changed.connect(self._setup_changed)
-
-    def _timer(self, act: Callable[[], None]) -> QTimer:
-        found = QTimer(self)
-        found.setSingleShot(True)
-        found.timeout.connect(act)
-        return found
 
     # the study
 

@@ -285,11 +285,8 @@ class Steering:
 
     def _go(self, change: _Change, *, back: bool) -> None:
         """Undo or redo what the change changed; what changed otherwise meanwhile stays."""
-        names = [
-            one.name for one in fields(Setup) if getattr(change.before, one.name) != getattr(change.after, one.name)
-        ]
-        wanted = change.before if back else change.after
-        values = {name: getattr(wanted, name) for name in names}
+        before, after = vars(change.before), vars(change.after)
+        values = {name: (before if back else after)[name] for name in before if before[name] != after[name]}
         if change.ranking != self.ranking and "rows" in values:
             self._rows[change.ranking] = values.pop("rows")
         self._run, self.now = None, replace(self.now, **values)
