@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backend.targets.last_position import knows, of_last_position
 from backend.targets.prefix import Continuation, Prefix, StepChange, end_tokens, first_token, score_processors
 from backend.targets.tap import block_output, mapped, tap
 
@@ -89,12 +90,16 @@ class DecoderPrefix(_ChatPrefix):
             config=self.decoder.config, inputs_embeds=hidden, attention_mask=None, past_key_values=None,
             position_ids=positions,
         )  # fmt: skip
-        for block in self.blocks[self.index + 1 :]:
+        above = list(self.blocks[self.index + 1 :])
+        last = above.pop() if above and len(positions[0]) > 1 and knows(above[-1]) else None
+        for block in above:
             given = block(
                 hidden, attention_mask=mask, position_embeddings=embeddings, position_ids=positions,
                 past_key_values=cache, use_cache=True,
             )  # fmt: skip
             hidden = block_output(given)
+        if last is not None:
+            hidden = of_last_position(last, hidden, positions, embeddings, cache)
         return _DecoderContinuation(self, cache, hidden[:, -1:], at_step)
 
     def _angles(self, hidden: Tensor) -> tuple[Tensor, Any]:
