@@ -2,18 +2,18 @@
 
     python benchmarks/steering.py [--model builtin] [--model random] [--rounds 9]
 
-Prepared once, as by the first move of a slider: clip and prompt run up to the layer. Then each round sets a new value and
-takes, one after the other:
+Prepared once, as by the first move of a slider: clip and prompt run up to the layer. Then each round sets a new value
+and takes, one after the other:
 
 * the engine: from `Scene.begin` to the first token's logits, with all its work on the code;
 * a prefill: the decoder alone from cached input embeddings (the clip is already encoded and merged), every layer, with
   a hook that does the same to the same positions of the same layer, logits of the last position only. The hook is
   written here: one product for the code, `torch.topk`, one sum of decoder rows;
-* one decode step: one token through all layers above the keys and values of the whole prompt, and its logits, without a hook.
+* one decode step: one token through all layers above the keys and values of the whole prompt, and its logits; no hook.
 
-The bar is (layers above) / (all layers) × prefill + decode step, from the medians of the same rounds. The last logits of
-engine and prefill must agree, or nothing is reported. The same ratio in CPU time over all threads stands in the note: it
-says more where the machine does other things too.
+The bar is (layers above) / (all layers) × prefill + decode step, from the medians of the same rounds. The last logits
+of engine and prefill must agree, or nothing is reported. The same ratio in CPU time over all threads stands in the
+note: it says more where the machine does other things too.
 """
 
 from __future__ import annotations
