@@ -133,7 +133,9 @@ def test_report_has_every_table_and_a_second_run_measures_nothing_again(ard: Ard
                if row["condition"] == "original" and row["set"] != "speech"]  # fmt: skip
     (original,) = (row for row in summary if (row["condition"], row["test_set"]) == ("original", "all"))
     assert sum(counted) == original["count"]
-    assert "Published values" in (folder / "report.md").read_text(encoding="utf-8")
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    assert "Published values" in text
+    assert "| 0.95 … 1.00 |" in text
 
     (kept,) = (folder / "kept").glob("answers-*.jsonl")
     before = kept.read_bytes()

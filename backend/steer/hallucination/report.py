@@ -32,6 +32,7 @@ TITLES = {
     "fpr_grid": "Test part: false positive rate by vector, k and alpha",
     "s_vector_grid": "Test part: false positive rate with the S-vector",
     "selection_grid": "Selection part: what k and alpha were chosen from",
+    "histograms": "Test part: clips by p",
 }
 
 
@@ -98,6 +99,8 @@ def readable(name: str, rows: Sequence[Row]) -> list[Row]:
         return [{key: _text(value) for key, value in row.items()} for row in rows]
     if name == "random":
         return [_random(measure, rows) for measure in ("FPR", "TPR")]
+    if name == "histograms":
+        return _bins(rows)
     key_of = ("condition", "vector_source", "k", "alpha", "against")
     lines: dict[tuple[Any, ...], Row] = {}
     for row in rows:
@@ -115,6 +118,17 @@ def _random(measure: str, rows: Sequence[Row]) -> Row:
         "least": f"{values[0]:.3f}", "most": f"{values[-1]:.3f}",
         "clips each": str(next(row["n"] for row in rows if row["measure"] == measure)),
     }  # fmt: skip
+
+
+def _bins(rows: Sequence[Row]) -> list[Row]:
+    """One line a bin, a column for each condition on all non-speech (or its only set) and on speech."""
+    sets = list(dict.fromkeys(row["test_set"] for row in rows))
+    lines: dict[float, Row] = {}
+    for row in rows:
+        if row["test_set"] in sets[-2:]:
+            line = lines.setdefault(row["from"], {"p": f"{row['from']:.2f} … {row['to']:.2f}"})
+            line[f"{row['condition']}, {row['test_set']}"] = str(row["clips"])
+    return list(lines.values())
 
 
 def _cell(row: Row) -> str:
