@@ -10,9 +10,9 @@ import pytest
 
 from backend.cli.main import run as ard
 from backend.errors import ArdError, Stopped
-from backend.evaluate.sensitivity import run as sensitivity
 from backend.evaluate.sensitivity.concept_file import check_made_for, read_concepts
 from backend.evaluate.sensitivity.measure import Plan
+from backend.evaluate.sensitivity.replies import Replies
 from backend.evaluate.sensitivity.request import Defaults
 from backend.evaluate.sensitivity.run import Request, run
 from backend.jobs.job import Job, quiet_job
@@ -130,7 +130,7 @@ def test_run_that_was_stopped_goes_on_and_gives_the_same_files(study: Study, don
 def test_second_run_asks_the_model_nothing(
     study: Study, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sensitivity.Replies, "_answers", lambda *_: pytest.fail("asked again"))
+    monkeypatch.setattr(Replies, "_answers", lambda *_: pytest.fail("asked again"))
     run(study, load_settings(study.toml), request(study), quiet_job(), tmp_path)
     assert (tmp_path / "result.json").read_bytes() == (done / "result.json").read_bytes()
 
@@ -206,7 +206,8 @@ def test_list_of_concepts_says_what_holds_for_all_of_them(tmp_path: Path) -> Non
 
 
 def test_shipped_concepts_of_a_damaged_file_are_named(tmp_path: Path) -> None:
-    for value in ({"concepts": [{"column": "category"}]}, {"concepts": [3]}, {"concepts": 4}, []):
+    damaged: list[Any] = [{"concepts": [{"column": "category"}]}, {"concepts": [3]}, {"concepts": 4}, []]
+    for value in damaged:
         write_json(tmp_path / "f.json", value)
         with pytest.raises(ArdError, match="no file of concepts"):
             read_concepts(tmp_path / "f.json")
