@@ -6,8 +6,8 @@ import shlex
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QBrush, QColor, QFont, QPalette
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtGui import QBrush, QColor, QFont, QFontMetrics, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -47,6 +47,8 @@ NONE_YET = (
 READING = "steerability"
 SHARE = Qt.ItemDataRole.UserRole
 DARKEST = 0.85
+WIDEST, ROOM = "94–100", 12
+"""The widest text of a cell, and pixels around it."""
 
 
 class SteerabilityProfile(QWidget):
@@ -117,7 +119,7 @@ class SteerabilityProfile(QWidget):
         self.cells.setRowCount(len(rows))
         self.cells.setColumnCount(len(strengths))
         self.cells.setHorizontalHeaderLabels([f"{one:g}x" for one in strengths])
-        self.cells.setVerticalHeaderLabels([f"{layer}, {PLACE_WORDS[place]}" for layer, place in rows])
+        self.cells.setVerticalHeaderLabels([f"{layer}\n{PLACE_WORDS[place]}" for layer, place in rows])
         for row, (layer, place) in enumerate(rows):
             for column, strength in enumerate(strengths):
                 cell = profile.cell(layer, place, strength)
@@ -194,6 +196,7 @@ class SteerabilityProfile(QWidget):
         self.cells.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.cells.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.cells.setItemDelegate(_Shade(self.cells))
+        self.cells.setWordWrap(False)
         self.cells.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.cells.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.progress.setAccessibleName("Progress of the measurement")
@@ -220,6 +223,7 @@ class SteerabilityProfile(QWidget):
         layout.addLayout(below)
         layout.addWidget(self._middle, 1)
         self.setFocusProxy(self.cells)
+        self._widen()
         self._working(False)
 
     def _empty(self) -> QWidget:
@@ -246,6 +250,17 @@ class SteerabilityProfile(QWidget):
         self.words.setAlignment(Qt.AlignmentFlag.AlignTop)
         layout.addWidget(advice, 1)
         return page
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._widen()
+
+    def _widen(self) -> None:
+        """Columns hold their intervals at every text size; a narrow panel scrolls."""
+        font = QFont(self.font())
+        font.setBold(True)
+        self.cells.horizontalHeader().setMinimumSectionSize(QFontMetrics(font).horizontalAdvance(WIDEST) + ROOM)
 
     def _connect(self) -> None:
         session = self._session
