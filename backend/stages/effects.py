@@ -210,7 +210,7 @@ class Search:
         how: How = How(asked.mode, asked.positions, asked.decode)  # type: ignore[arg-type]
         return Trial(
             Engine(self._target, SaeSpace(self._sae), self.layer), clips, self._wave, self.prompt,
-            Sampling(max_new_tokens=asked.max_new_tokens), how, maximum, self.reader, asked.target,
+            Sampling(max_new_tokens=asked.max_new_tokens), how, maximum.tolist(), self.reader, asked.target,
             Answers(self.path.with_suffix(".jsonl")), step,
         )  # fmt: skip
 

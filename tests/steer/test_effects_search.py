@@ -65,7 +65,7 @@ def test_feature_that_shifts_the_answers_is_first_by_effect_whatever_its_differe
     assert [t.setup.features for t in tried if t.how == "difference"] == [(0, 1)] * 2 + [(0, 1, STRONG)] * 2
     assert [t.setup.features for t in tried if t.how == "effect"] == [(STRONG, 0)] * 2 + [(STRONG, 0, 1)] * 2
     # nothing is left to be gained
-    assert [t for t in tried if t.how == "greedy"] == []
+    assert [t.setup for t in tried if t.how == "greedy"] == [Setup((STRONG,), 2.0)]
 
 
 def test_two_features_of_half_an_effect_each_are_found_as_a_set(sae: Sae, tmp_path: Path) -> None:
@@ -76,10 +76,18 @@ def test_two_features_of_half_an_effect_each_are_found_as_a_set(sae: Sae, tmp_pa
     tried = search(one, found, times=(1.0,), sizes=(), set_times=(), greedy=4)
     assert best(one, tried, "single").setup.features == (HALF,)
     assert one.share(Setup((HALF,), 1.0).key).count == 0
-    (greedy,) = [t for t in tried if t.how == "greedy"]
+    _, greedy = (t for t in tried if t.how == "greedy")
     assert greedy.setup == Setup((HALF, OTHER_HALF), 1.0)
     assert one.share(greedy.setup.key).value == 1
     assert one.told(greedy.setup)["features"] == [[HALF, 0.7], [OTHER_HALF, 0.7]]
+
+
+def test_greedy_set_is_made_at_the_dose_that_did_best(sae: Sae, tmp_path: Path) -> None:
+    one = trial(sae, tmp_path, [1.0] * FEATURES)
+    found = [candidate(HALF), candidate(OTHER_HALF), candidate(0, 0.1)]
+    tried = search(one, found, times=(3.0,), sizes=(2,), set_times=(0.7,), greedy=2)
+    assert best(one, tried[:-2]).setup == Setup((HALF, OTHER_HALF), 0.7)
+    assert [t.setup for t in tried[-2:]] == [Setup((HALF,), 0.7), Setup((HALF, OTHER_HALF), 0.7)]
 
 
 def test_answers_that_are_there_are_not_written_again(sae: Sae, tmp_path: Path) -> None:

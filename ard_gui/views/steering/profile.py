@@ -163,10 +163,10 @@ class SteerabilityProfile(QWidget):
 
     def _working(self, on: bool) -> None:
         self.progress.setRange(0, 0 if on else 1000)
-        for one in (self.progress, self.stop):
-            one.setVisible(on)
-        for one in (self.measure, self.label):
-            one.setEnabled(not on)
+        self.progress.setVisible(on)
+        self.stop.setVisible(on)
+        self.measure.setEnabled(not on)
+        self.label.setEnabled(not on)
 
     def _progressed(self, what: str, share: float) -> None:
         self.progress.setRange(0, 1000)
@@ -291,9 +291,9 @@ class _Shade(QStyledItemDelegate):
         share = index.data(SHARE)
         if share is None or share < 0:
             return
-        palette: QPalette = option.palette  # type: ignore[attr-defined]
+        palette: QPalette = option.palette
         ground = _between(palette.color(QPalette.ColorRole.Base), palette.color(QPalette.ColorRole.Highlight), share)
-        option.backgroundBrush = QBrush(ground)  # type: ignore[attr-defined]
+        option.backgroundBrush = QBrush(ground)
         text = QColor("#000000") if ground.lightnessF() > 0.5 else QColor("#ffffff")
         palette.setColor(QPalette.ColorRole.Text, text)
 

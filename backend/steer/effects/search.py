@@ -56,6 +56,7 @@ def search(
     trial.measure([one.setup for one in more])
     tried += more
     if greedy:
+        # at the dose that did best so far, at which no feature need have been tried alone
         tried += _greedily(trial, order, best(trial, tried).setup.times, greedy)
     return tried
 
@@ -79,17 +80,18 @@ def best(trial: Trial, tried: Sequence[Tried], how: str = "") -> Tried:
 
 def _greedily(trial: Trial, order: Sequence[int], times: float, most: int) -> list[Tried]:
     """Add the feature that raises the share most, as long as one does; of equal ones the one of larger effect."""
-    chosen: tuple[int, ...] = order[:1] and (order[0],)
-    tried: list[Tried] = []
-    while chosen and len(chosen) < most:
-        rest = [k for k in order if k not in chosen][:GREEDY_TRIED]
-        offers = [Setup((*chosen, k), times) for k in rest]
+    chosen = Setup((order[0],), times)
+    trial.measure([chosen])
+    tried = [Tried("greedy", chosen)]
+    while len(chosen.features) < most:
+        rest = [k for k in order if k not in chosen.features][:GREEDY_TRIED]
+        offers = [Setup((*chosen.features, k), times) for k in rest]
         if not offers:
             break
         trial.measure(offers)
         winner = max(offers, key=lambda one: trial.share(one.key).count)
-        if trial.share(winner.key).count <= trial.share(Setup(chosen, times).key).count:
+        if trial.share(winner.key).count <= trial.share(chosen.key).count:
             break
-        chosen = winner.features
-        tried.append(Tried("greedy", winner))
+        chosen = winner
+        tried.append(Tried("greedy", chosen))
     return tried
