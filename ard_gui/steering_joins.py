@@ -33,8 +33,10 @@ class SteeringJoins(QObject):
         Brings the panel to the front and returns it.
     """
 
-    def __init__(self, session: Session, actions: Actions, show: Callable[[], SteeringPanel]) -> None:
-        super().__init__()
+    def __init__(
+        self, window: QObject, session: Session, actions: Actions, show: Callable[[], SteeringPanel]
+    ) -> None:  # fmt: skip
+        super().__init__(window)
         self._session, self._show = session, show
         self._bypass = actions["steering.bypass"]
         self._bind(actions)
