@@ -93,7 +93,7 @@ class SteeringPanel(QWidget):
         )
         scrolled.setMinimumHeight(self.fontMetrics().height() * UPPER_LINES)
         self.tabs.setDocumentMode(True)
-        self.tabs.tabBar().setAccessibleName("Views of the answers")
+        self.tabs.setAccessibleName("Views of the answers")
         self.add_tab("Answers", self.answers)
         self.add_tab("Saved", self.saved)
         lower = QWidget()
