@@ -209,10 +209,12 @@ class OwnNotes(QObject):
         notes, key = self._open_notes(), sae_key(study, sae_id)
         lists = tuple((one, tuple(notes.entries(one.key))) for one in notes.lists())
         before = self._last if self._last.key == key else Snapshot()
-        results = notes.saved_results(known={one.id: one.contents for one in self._last.results})
+        known = self._last.results
+        results = tuple(notes.saved_results(known={one.id: one.contents for one in known}))
         self._last = Snapshot(
             key, _same_where_equal(before.features, notes.features(key)), notes.all_clip_notes(key),
-            before.lists if before.lists == lists else lists, notes.queries(), tuple(results),
+            before.lists if before.lists == lists else lists, notes.queries(),
+            known if known == results else results,
         )  # fmt: skip
         return self._last
 

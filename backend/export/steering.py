@@ -83,13 +83,13 @@ def reproducing_command(result: SteeringResult, study: Path, sae: str = "") -> t
 
 
 def steering_records(
-    notes: Notes, study: Path, saes: Mapping[str, str], chosen: Collection[str] | None = None, *, deleted: bool = False
+    notes: Notes, study: Path, saes: dict[str, str], chosen: Collection[str] | None = None, *, deleted: bool = False
 ) -> list[SteeringRecord]:
     """The saved results of a study, the newest first; on the thread of `notes`.
 
     Parameters
     ----------
-    saes : mapping of SAE id to its key
+    saes : dict of SAE id to its key
         `sae_keys`: under which id each SAE is known now.
     chosen : collection of id
         Only these, deleted or not; all that are not deleted if left out.

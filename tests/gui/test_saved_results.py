@@ -194,7 +194,7 @@ def test_note_is_saved_when_the_keyboard_leaves_it_and_undone(
     view.activateWindow()
     view.note.setFocus()
     QTest.keyClicks(view.note, "so it purrs")
-    session.notes.changed.emit()
+    view.refresh()
     assert view.note.toPlainText() == "so it purrs", "what is being typed is not overwritten"
     view.note.left.emit()
     until(lambda: session.notes.now.results[0].note == "so it purrs")

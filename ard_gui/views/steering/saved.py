@@ -72,13 +72,14 @@ class SavedResults(QWidget):
         self._session = session
         self.result: SteeringResult | None = None
         self._shown = ""
+        self._seen: tuple[Sequence[SavedResult], str] = ((), "")
         self.sound = SavedSound(session.media, session.player, self)
         self.filter, self.only_this = QLineEdit(), QCheckBox("Only of the SAE &shown")
         self.table, self.answers, self.note = SavedTable(), SavedAnswers(), NoteEditor()
         self.empty, self.told = QLabel(), QLabel()
         self.play, self.open = QPushButton("&Play"), QPushButton("&Open in panel")
         self.copy, self.delete = QPushButton("Copy as co&mmand"), QPushButton("&Delete")
-        self.export = QPushButton("&Export")
+        self.export = QPushButton("E&xport")
         self.dialog: QFileDialog | None = None
         self._build()
         self._connect()
@@ -87,6 +88,7 @@ class SavedResults(QWidget):
     def refresh(self) -> None:
         """Show the results that fit the filter, as the notes have them now."""
         notes = self._session.notes.now
+        self._seen = (notes.results, notes.key)
         wanted = ResultFilter(self.filter.text(), notes.key if self.only_this.isChecked() else "")
         self.table.show_results([one for one in notes.results if wanted(one)])
         self.empty.setText(NONE_FITS if notes.results else EMPTY)
@@ -170,6 +172,7 @@ class SavedResults(QWidget):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setWordWrap(True)
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.told.setAccessibleName("Settings of this result")
         self.told.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.note.setAccessibleName("Note on this result")
         self.note.setPlaceholderText("Note on this result")
@@ -235,9 +238,15 @@ class SavedResults(QWidget):
             button.clicked.connect(lambda _=False, act=act: act())
         self.sound.changed.connect(self._show_sound)
         self.sound.failed.connect(session.notices.warning)
-        session.notes.changed.connect(self.refresh)
+        session.notes.changed.connect(self._notes_changed)
         session.study_closing.connect(self._leave)
         session.closing.connect(self._close)
+
+    def _notes_changed(self) -> None:
+        """Most changes are stars and names, and the list need not be made anew."""
+        notes = self._session.notes.now
+        if self._seen[0] is not notes.results or self._seen[1] != notes.key:
+            self.refresh()
 
     def _show_current(self) -> None:
         """Another result is the current one, or the same one was edited."""

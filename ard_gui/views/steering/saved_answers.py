@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import QEvent, QRect, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QHelpEvent, QPainter, QPaintEvent, QPalette, QPen, QTextCharFormat, QTextCursor
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QTextEdit, QToolTip, QVBoxLayout, QWidget
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QHelpEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+    QResizeEvent,
+    QTextCharFormat,
+    QTextCursor,
+)
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QSizePolicy, QToolTip, QVBoxLayout, QWidget
 
 from ard_gui.state.answer_diff import Span, answer_diff
 from ard_gui.theme import colours
@@ -19,7 +30,7 @@ MARK_OPACITY = 70
 LINES = 4
 
 
-class AnswerText(QTextEdit):
+class AnswerText(QPlainTextEdit):
     """A text that is read, not written; pointing at a token tells what else the model might have said there."""
 
     def __init__(self, name: str) -> None:
@@ -27,7 +38,6 @@ class AnswerText(QTextEdit):
         self._tokens: tuple[AnswerToken, ...] = ()
         self._marks: tuple[tuple[Span, ...], bool] = ((), False)
         self.setReadOnly(True)
-        self.setAcceptRichText(False)
         self.setUndoRedoEnabled(False)
         self.setTabChangesFocus(True)
         self.setAccessibleName(name)
@@ -89,6 +99,7 @@ class AnswerColumn(QFrame):
         self.text = AnswerText(f"{name.capitalize()} answer")
         self.figures.setWordWrap(True)
         self.figures.setTextFormat(Qt.TextFormat.PlainText)
+        self.figures.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.figures.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
@@ -149,6 +160,19 @@ class SavedAnswers(QWidget):
             marks: tuple[Span, ...] = () if diff is None else (diff.removed if first else diff.added)
             column.text.show_text(one.text, marks, one.tokens, gone=first)
             column.figures.setText(figures(one))
+        self._align()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._align()
+
+    def _align(self) -> None:
+        """Let the answers stand side by side at one height, however many lines their figures have."""
+        shown = [one for one in self.columns.values() if not one.isHidden()]
+        width = self.width() // max(1, len(shown)) - 3 * MARGIN
+        height = max((one.figures.heightForWidth(width) for one in shown if one.figures.text()), default=0)
+        for one in shown:
+            one.figures.setMinimumHeight(height)
 
     def set_lit(self, on: bool) -> None:
         """Highlight all answers together while their sound is heard."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from ard_gui.state.text_search import folded, words
@@ -106,6 +106,11 @@ class SavedTable(QTableWidget):
         row = next((row for row, one in enumerate(self.results) if one.id == result), -1)
         if row >= 0:
             self.setCurrentCell(row, TITLE)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        # the answers below make room for themselves, and the current row must not go under
+        self.scrollTo(self.currentIndex())
 
     def _fill_row(self, row: int, one: SavedResult) -> None:
         found = one.contents

@@ -186,7 +186,7 @@ class SavedSteering(Registers):
         if text == "null":
             return None
         try:
-            found = from_json(json.loads(text))
+            found = from_json(_without_tokens(json.loads(text)))
         except LaterVersion as error:
             return Contents(author=author, saved=saved, problem=f"{error}. Update ARD to see it; it is kept as it is.")
         except ValueError as error:
@@ -195,6 +195,15 @@ class SavedSteering(Registers):
         return Contents(
             default_title(found), found.ranking, found.clip, found.prompt, found.features, answers, author, saved
         )
+
+
+def _without_tokens(document: Any) -> Any:
+    """A document with empty lists of tokens: nearly all of it is tokens, and checking them takes most of the time."""
+    conditions = document.get("conditions") if isinstance(document, dict) else None
+    if not isinstance(conditions, dict):
+        return document
+    short = {name: {**one, "tokens": []} if isinstance(one, dict) else one for name, one in conditions.items()}
+    return {**document, "conditions": short}
 
 
 def _counted(verb: str, results: Sequence[str]) -> str:

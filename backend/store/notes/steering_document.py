@@ -93,10 +93,8 @@ def _clip(value: Any) -> SteeredClip:
     one = _object(value, "clip", *(known.name for known in fields(SteeredClip)))
     start = _number(one["start"], "clip.start", 0.0)
     end = _or_none(_number, one["end"], "clip.end", start)
-    return SteeredClip(
-        *(_line(one[name], f"clip.{name}") for name in ("key", "record", "path", "member")), start, end,
-        _or_none(_number, one["duration"], "clip.duration", 0.0),
-    )  # fmt: skip
+    key, record, path, member = (_line(one[name], f"clip.{name}") for name in ("key", "record", "path", "member"))
+    return SteeredClip(key, record, path, member, start, end, _or_none(_number, one["duration"], "clip.duration", 0.0))
 
 
 def _override(value: Any, where: str) -> Override:
@@ -208,7 +206,7 @@ def _share(value: Any, where: str) -> float:
 
 
 def _count(value: Any, where: str, low: int, high: int = LARGEST) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= int(value) <= high:
         raise ValueError(f"{where}: {value!r} is no whole number from {low} to {high}")
     return int(value)
 

@@ -23,7 +23,17 @@ from backend.errors import ArdError
 from backend.store.notes.database import Rows, read_loosely
 from backend.store.notes.exchange import export_notes, import_notes
 from backend.store.notes.notes import Notes
-from backend.store.notes.steering import Override, default_title
+from backend.store.notes.steering import (
+    CONDITIONS,
+    DECODE,
+    MODES,
+    POSITIONS,
+    AnswerToken,
+    Condition,
+    Override,
+    SteeringResult,
+    default_title,
+)
 from backend.store.notes.steering_document import LaterVersion, checked_document, from_json, result_id
 from builders.steering_results import SAE, toy_result
 
@@ -300,6 +310,41 @@ def test_colleagues_exchange_results_titles_and_deletions(tmp_path: Path) -> Non
         assert ada.dump() == eve.dump()
         (gone,) = [one for one in eve.saved_results(deleted=True) if one.deleted]
         assert (gone.title, gone.note) == ("lions", "roar")
+
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+SHARES = st.floats(0, 1)
+TEXTS = st.text(max_size=8)
+TOKENS = st.builds(
+    AnswerToken, TEXTS, st.integers(0, 2**31 - 1), SHARES,
+    st.lists(st.tuples(TEXTS, SHARES), max_size=3).map(tuple),
+)  # fmt: skip
+
+
+@st.composite
+def some_result(draw: st.DrawFn) -> SteeringResult:
+    overrides = st.builds(Override, st.integers(0, 2**31 - 1), NUMBERS, st.none() | NUMBERS, TEXTS)
+    features = draw(st.lists(overrides, max_size=3).map(tuple))
+    survived = st.just(()) | st.tuples(*[st.none() | SHARES for _ in features])
+    condition = st.builds(
+        Condition, TEXTS, st.lists(TOKENS, max_size=2).map(tuple), st.none() | NUMBERS, st.none() | NUMBERS,
+        st.none() | SHARES, st.none() | st.booleans(), st.booleans(), survived,
+    )  # fmt: skip
+    conditions = draw(st.dictionaries(st.sampled_from(CONDITIONS), condition, min_size=1))
+    return toy_result(
+        features=features, conditions=conditions, prompt=draw(TEXTS), mode=draw(st.sampled_from(MODES)),
+        positions=draw(st.sampled_from(POSITIONS)), decode=draw(st.sampled_from(DECODE)),
+        temperature=draw(st.floats(0, 1e300)), seed=draw(st.integers(0, 2**64)),
+    )  # fmt: skip
+
+
+@settings(deadline=None)
+@given(some_result())
+def test_any_result_reads_back_from_its_document_as_text(result: SteeringResult) -> None:
+    document = checked_document(result.to_json())
+    again = json.loads(json.dumps(document))
+    assert from_json(again) == result
+    assert result_id(again) == result_id(document)
 
 
 DOCUMENTS = [checked_document(toy_result(seed=seed).to_json()) for seed in (1, 2)]
