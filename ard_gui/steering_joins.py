@@ -60,15 +60,15 @@ class SteeringJoins(QObject):
         actions.bind("steering.restart", answers.start_again)
 
     def with_feature(self) -> None:
-        """Sliders for the marked features, or for the one whose page is shown."""
+        """Sliders for the marked features, or for the one whose page is shown; the keyboard goes to the first."""
         ranking, selection = self._session.ranking, self._session.selection
         features = selection.features or ((selection.feature,) if selection.feature >= 0 else ())
         if ranking is None or not features:
             self._session.notices.warning("Choose a feature in the table first.")
             return
-        self._show()
-        maxima = ranking.columns["max"]
+        panel, maxima = self._show(), ranking.columns["max"]
         self._session.steering.add_features((k, float(maxima[k])) for k in features)
+        panel.rows.focus_row(str(features[0]))
 
     def add_features(self) -> None:
         """Open the dialog that adds features."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from gui.fitting import clipped
 from gui.waiting import until
 from gui.walking import concepts
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
@@ -20,6 +22,7 @@ from ard_gui.services.model_kind import model_told
 from ard_gui.services.steering_answers import Answer, First, Place, Request, Track
 from ard_gui.state.steering import Setup
 from ard_gui.state.steering_rows import feature_row
+from ard_gui.theme import apply_theme
 from ard_gui.views.steering.add_feature import MARKED, NEIGHBOURS, SETS, SOUND, AddFeature
 from ard_gui.views.steering.answers import AnswerPane, figures, warning
 from ard_gui.views.steering.panel import SteeringPanel
@@ -218,6 +221,18 @@ def test_long_prompt_is_counted_and_told(window: MainWindow) -> None:
     assert window.session.answers.engine == "off"
 
 
+@pytest.mark.parametrize("points", [9, 20])
+def test_nothing_of_the_panel_is_clipped(window: MainWindow, usual_text: None, points: float) -> None:
+    panel, state = panel_of(window), window.session.steering
+    state.add_features([(1, 2.0), (2, 3.0)])
+    panel.settings.fold.click()
+    window.session.preferences.set("font_points", points)
+    until(lambda: panel.add.font().pointSizeF() == points)
+    with suppress(AssertionError):
+        until(lambda: not clipped(panel), 5)
+    assert clipped(panel) == []
+
+
 def test_nothing_to_save_is_said(window: MainWindow) -> None:
     window.actions_table["steering.save"].trigger()
     assert "no complete answer" in window.session.notices.all[-1].text
@@ -230,6 +245,12 @@ def test_window_without_a_study_says_what_is_missing(make_window: Make) -> None:
     assert "Open a study first" in panel.status.trouble.text()
     panel.add_features()
     assert "Open a study" in window.session.notices.all[-1].text
+
+
+@pytest.fixture
+def usual_text(application: QApplication) -> Iterator[None]:
+    yield
+    apply_theme(application, "light")
 
 
 # what is shown of an answer

@@ -117,7 +117,7 @@ class SteeringPanel(QWidget):
         session = self._session
         self.add.clicked.connect(lambda _=False: self.add_features())
         self.prompt.entered.connect(session.answers.ask)
-        self.bypass.toggled.connect(lambda on: on != session.steering.now.bypass and session.steering.bypass_all(on))
+        self.bypass.toggled.connect(session.steering.bypass_all)
         session.steering.changed.connect(self._changed)
         session.study_opened.connect(self._study_opened)
         session.ranking_opened.connect(self._ranking_opened)
