@@ -93,7 +93,7 @@ class SteeringPanel(QWidget):
         )
         scrolled.setMinimumHeight(self.fontMetrics().height() * UPPER_LINES)
         self.tabs.setDocumentMode(True)
-        self.tabs.tabBar().setAccessibleName("Views of the answers")
+        self.tabs.setAccessibleName("Views of the answers")
         self.add_tab("Answers", self.answers)
         self.add_tab("Saved", self.saved)
         lower = QWidget()
@@ -117,7 +117,7 @@ class SteeringPanel(QWidget):
         session = self._session
         self.add.clicked.connect(lambda _=False: self.add_features())
         self.prompt.entered.connect(session.answers.ask)
-        self.bypass.toggled.connect(lambda on: on != session.steering.now.bypass and session.steering.bypass_all(on))
+        self.bypass.toggled.connect(session.steering.bypass_all)
         session.steering.changed.connect(self._changed)
         session.study_opened.connect(self._study_opened)
         session.ranking_opened.connect(self._ranking_opened)
