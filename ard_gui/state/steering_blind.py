@@ -171,10 +171,12 @@ class BlindTest:
         return [
             {
                 "place": place, "record": one.sound.record, "path": one.sound.path, "clip": one.sound.key,
-                "question": self.question, "reference": self.reference, "seed": self.seed, "steered_is": one.steered,
+                "question": self.question, "reference": self.reference, "drawn_with": self.seed,
+                "steered_is": one.steered,
                 "verdict": one.verdict, "right": one.right if one.verdict in ("A", "B") else None,
                 "same_answer": one.same, "problem": one.problem, "steered": one.texts.get("steered", ""),
-                "other": one.texts.get(self.reference, ""), **setup,
+                "other": one.texts.get(self.reference, ""),
+                **{name: value for name, value in setup.items() if name not in ("record", "path")},
             }
             for place, one in enumerate(self.trials)
         ]  # fmt: skip

@@ -39,7 +39,7 @@ class SweepCurves(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(2)
         self._layout.addWidget(self.legend)
-        self.setMinimumHeight(110)
+        self.setMinimumHeight(150)
 
     def show_curves(
         self, steps: Sequence[float], words: Mapping[str, Sequence[float]], original: Mapping[str, float], axis: str
@@ -77,6 +77,7 @@ class SweepCurves(QWidget):
         self.plot.setBackground(palette["ground"])
         for name in ("left", "bottom"):
             axis = self.plot.getAxis(name)
+            axis.enableAutoSIPrefix(False)
             axis.setPen(QPen(QColor(colours().line)))
             axis.setTextPen(QPen(ink))
             axis.setStyle(tickFont=points(0.85), hideOverlappingLabels=True)
@@ -100,7 +101,7 @@ class SweepCurves(QWidget):
             )  # fmt: skip
         if len(steps):
             low, high = min(steps), max(steps)
-            self.plot.setXRange(low, high if high > low else low + 1, padding=0.03)
+            self.plot.setXRange(low, high if high > low else low + 1, padding=0.05)
         self.plot.setYRange(0.0, min(1.05, highest * HEADROOM), padding=0.0)
         label = {"color": colours().muted, "font-size": f"{points(0.85).pointSizeF():.1f}pt"}
         self.plot.setLabel("bottom", axis, **label)
