@@ -176,7 +176,10 @@ class Result(QWidget):
         self.table.setTabKeyNavigation(False)
         self.table.setWordWrap(False)
         self.table.verticalHeader().hide()
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        for column in (1, 2):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.export.setToolTip("Write every judgement as CSV, with the seed and all settings")
         self.keep.setToolTip("Write the result into the note of a saved steering result")
         self.keep.setMenu(self.menu)

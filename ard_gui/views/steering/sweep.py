@@ -63,7 +63,7 @@ class SweepView(QWidget):
         self.steps, self.words = QLineEdit(DEFAULT_STEPS[VALUE]), QLineEdit()
         self.start, self.copy, self.export = QPushButton("S&tart"), QPushButton("&Copy CSV"), QPushButton("E&xport …")
         self.note, self.problem = QLabel(), QLabel()
-        self.table, self.curves = SweepTable(), SweepCurves()
+        self.table, self.curves = SweepTable(), SweepCurves(session.worker)
         self.dialog: QFileDialog | None = None
         self._running_for: Setup | None = None
         self._stale = True
