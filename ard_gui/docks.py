@@ -58,6 +58,14 @@ def _later(module: str, view: str) -> Callable[[Session, Actions], QWidget]:
 
 DOCKS: tuple[Dock, ...] = (
     Dock("concepts", "Concepts", Area.LeftDockWidgetArea, ConceptsView, shown=True, keys="Ctrl+Alt+1", size=470),
+    Dock(
+        "steering",
+        "Steering",
+        Area.RightDockWidgetArea,
+        _later("steering.panel", "SteeringPanel"),
+        keys="Ctrl+Alt+2",
+        size=470,
+    ),
     Dock("lists", "Lists", Area.RightDockWidgetArea, _later("lists", "ListsView"), keys="Ctrl+Alt+3"),
     Dock("map", "Map", Area.RightDockWidgetArea, _later("map_view", "MapView"), keys="Ctrl+Alt+4"),
     Dock(

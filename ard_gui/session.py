@@ -237,7 +237,7 @@ class Session(QObject):
             self.notes.show(self.ranking.name)
             self.sound_test.use_ranking(self.ranking.name)
             self.answers.forget()
-            self.steering.use_ranking(self.ranking.name)
+            self.steering.use_ranking(self.ranking.name, raw=self.ranking.file.raw)
             self.ranking_opened.emit()
             # not before: it would take turns with the window that fills its table
             self.reader.in_spare_time(self.ranking.read_ahead)

@@ -17,7 +17,7 @@ from ard_gui.state.steering_rows import (
     rows_from_plain,
     set_row,
 )  # fmt: skip
-from ard_gui.state.steering_settings import PROFILES, Settings, settings_from_plain
+from ard_gui.state.steering_settings import KEEPS_ERROR, PROFILES, Settings, settings_from_plain
 from ard_gui.state.undo import Step, UndoStack
 from backend.store.notes.steering import SteeredClip, SteeringResult
 
@@ -76,6 +76,8 @@ class Steering:
     now : Setup
     ranking : str
         Id of the SAE whose features these are; the rows of others are kept for when they are shown again.
+    raw : bool
+        They are raw units.
     prompts : tuple of str
         Asked before, the newest first.
     presets : tuple of Preset
@@ -87,7 +89,7 @@ class Steering:
 
     def __init__(self, undo: UndoStack) -> None:
         self.now = Setup()
-        self.ranking = ""
+        self.ranking, self.raw = "", False
         self.prompts: tuple[str, ...] = ()
         self.presets: tuple[Preset, ...] = ()
         self.follows = True
@@ -167,6 +169,12 @@ class Steering:
     def set_prompt(self, prompt: str) -> None:
         self._put(replace(self.now, prompt=prompt), "prompt", "steering prompt")
 
+    def begin_with(self, prompt: str) -> None:
+        """The prompt where none was ever written; no change of the person's."""
+        if not self.now.prompt and not self.prompts:
+            self.now = replace(self.now, prompt=prompt)
+            self.changed.emit("prompt")
+
     def asked(self) -> None:
         """The prompt was used: it becomes the newest of the history."""
         prompt = self.now.prompt
@@ -213,10 +221,13 @@ class Steering:
         self.set_follows(False)
         self._put(Setup(result.clip, result.prompt, rows, settings), "all", "opened steering result")
 
-    def use_ranking(self, name: str) -> None:
-        """Another SAE is shown: its own rows come back."""
+    def use_ranking(self, name: str, *, raw: bool = False) -> None:
+        """Another SAE is shown: its own rows come back. Raw units are not selected: for them the mode is `delta`."""
         if name == self.ranking:
             return
+        self.raw = raw
+        if raw and self.now.settings.mode not in KEEPS_ERROR:
+            self.now = replace(self.now, settings=replace(self.now.settings, mode="delta"))
         if self.ranking:
             self._rows[self.ranking] = self.now.rows
         self.ranking, self._run = name, None
@@ -323,12 +334,14 @@ def _presets(found: Any) -> Iterable[Preset]:
 
 def _sound(found: Any) -> SteeredClip | None:
     try:
-        texts = [found[name] for name in ("key", "record", "path", "member")]
+        key, record, path, member = (_text(found[name]) for name in ("key", "record", "path", "member"))
         end, duration = (None if found[name] is None else float(found[name]) for name in ("end", "duration"))
-        return SteeredClip(*texts, float(found["start"]), end, duration) if all(map(_is_text, texts)) else None
+        return SteeredClip(key, record, path, member, float(found["start"]), end, duration)
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("this is no text")
+    return value

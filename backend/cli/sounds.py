@@ -3,12 +3,12 @@
 # ruff: noqa: PT028  (a command's name begins with "test"; it is no test)
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from backend.cli.asking import ask, resident_of
 from backend.cli.console import HERE, JsonOption, SaeOption, open_study, print_json, table
 
 if TYPE_CHECKING:
@@ -87,19 +87,8 @@ def _place_and_word(words: list[str], name: str) -> tuple[Study, str]:
 
 
 def _ask(place: Study, request: Request) -> dict[str, Any]:
-    """The answer of the model server's own code, in this process."""
-    from backend.serve.base import Talk
-    from backend.serve.resident import Resident
-
-    def say(type_: str, fields: dict[str, Any]) -> None:
-        if type_ == "progress" and sys.stderr.isatty():
-            print(f"{fields['text']} …", file=sys.stderr)
-
-    resident = Resident.open(place.root)
-    try:
-        return request.run(resident, Talk(say))
-    finally:
-        resident.close()
+    with resident_of(place) as resident:
+        return ask(resident, request)
 
 
 def _names(place: Study, sae_id: str) -> dict[int, str]:

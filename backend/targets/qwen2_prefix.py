@@ -58,6 +58,7 @@ class DecoderPrefix(_ChatPrefix):
         self.blocks: Any = blocks
         self.index = int(layer.rpartition(".")[2])
         self.cache = DynamicCache(config=self.decoder.config)
+        self._kept_angles: tuple[Tensor, Any] | None = None
         found = tap(
             {layer: self.block},
             lambda: self.model(**inputs, past_key_values=self.cache, use_cache=True),
@@ -80,11 +81,10 @@ class DecoderPrefix(_ChatPrefix):
     def continue_from(self, x: Tensor, at_step: StepChange | None = None) -> Continuation:
         from transformers.masking_utils import create_causal_mask
 
-        rows, length, _ = x.shape
+        rows = len(x)
         hidden = x.to(self.x.dtype)
         cache = self.expanded(rows)
-        positions = torch.arange(length, device=hidden.device)[None]
-        embeddings = self.decoder.rotary_emb(hidden, positions)
+        positions, embeddings = self._angles(hidden)
         mask = create_causal_mask(
             config=self.decoder.config, inputs_embeds=hidden, attention_mask=None, past_key_values=None,
             position_ids=positions,
@@ -96,6 +96,13 @@ class DecoderPrefix(_ChatPrefix):
             )  # fmt: skip
             hidden = block_output(given)
         return _DecoderContinuation(self, cache, hidden[:, -1:], at_step)
+
+    def _angles(self, hidden: Tensor) -> tuple[Tensor, Any]:
+        """Positions [1, T] and their rotary embeddings, the same for every row and value."""
+        if self._kept_angles is None:
+            positions = torch.arange(hidden.shape[1], device=hidden.device)[None]
+            self._kept_angles = positions, self.decoder.rotary_emb(hidden, positions)
+        return self._kept_angles
 
     def expanded(self, rows: int) -> Any:
         """A cache of the lower layers for `rows` answers; what is kept stays as it is."""

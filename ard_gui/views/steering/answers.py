@@ -24,11 +24,11 @@ from backend.store.notes.steering import CONDITIONS, AnswerToken
 NARROWEST = 170
 """Pixels of a column at usual text size, below which answers stand over each other."""
 VEIL = 150
+LINES = 2.6
 KL_TIP = "KL divergence in nats of the next-token distribution from the original's: of the first token, and mean "
 KL_TIP += "over the original's answer. 0: nothing changed."
 SURVIVED_TIP = "Share of the steered positions at which the feature has the value: the SAE's selection may drop it."
-    "Share of the steered positions at which the feature really has the value: the SAE's selection may drop it."
-)
+MOVED_TIP = "Moved by: mean ‖x′ − x‖ over the steered positions, how far the model's state was moved."
 EMPTY = "Press Ctrl+Enter, or move a slider: the model is asked, and its answers are written here."
 
 
@@ -92,7 +92,7 @@ class AnswerPane(QFrame):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self.figures.setToolTip(tip(KL_TIP, SURVIVED_TIP))
+        self.figures.setToolTip(tip(KL_TIP, SURVIVED_TIP, MOVED_TIP))
         self.warning.setAccessibleName(f"Warnings about the {self.condition} answer")
         head = QHBoxLayout()
         head.addWidget(self.name)
@@ -118,6 +118,8 @@ class AnswerPane(QFrame):
         palette.setColor(QPalette.ColorRole.WindowText, QColor(colours().warning))
         self.warning.setPalette(palette)
         self.text.paint_marks()
+        # fewer lines than saved answers have: three conditions may stand over each other
+        self.text.setMinimumHeight(round(self.text.fontMetrics().lineSpacing() * LINES))
 
     def show_track(self, track: Track | None, marks: tuple[Span, ...], *, stale: bool) -> None:
         """Show what is known; `marks` are the words that differ from the original."""
@@ -136,7 +138,7 @@ class AnswerPane(QFrame):
         self.first.setVisible(bool(self.first.text()))
         self.of.setText(_of_told(track) if stale and track is not None else "")
         self.of.setVisible(bool(self.of.text()))
-        self.figures.setText("" if track is None else figures(track))
+        self.figures.setText("" if track is None else figures(track, self.condition))
         self.warning.setText("" if track is None else warning(track))
         self.figures.setVisible(bool(self.figures.text()))
         self.warning.setVisible(bool(self.warning.text()))
@@ -235,13 +237,13 @@ class Answers(QWidget):
             self._arrange()
 
 
-def figures(track: Track) -> str:
+def figures(track: Track, condition: str) -> str:
     """What was measured, in words."""
     said = None if track.answer is None else track.answer.said
     first = track.first or First()
     kl = first.kl if said is None else said.kl_first
     told = []
-    if track.request.key("original") and kl is not None:
+    if condition != "original" and kl is not None:
         whole = "" if said is None or said.kl_answer is None else f", {number(said.kl_answer)} over the answer"
         told.append(f"KL {number(kl)} at the first token{whole}")
     if first.survived:
@@ -249,7 +251,8 @@ def figures(track: Track) -> str:
         shares = [
             f"{feature}: {share:.0%}" for feature, share in zip(features, first.survived, strict=False)
         ]  # fmt: skip
-        told.append("survived " + (f"{first.survived[0]:.0%}" if len(shares) == 1 else _few(shares)))
+        alike = len(set(first.survived)) == 1
+        told.append("survived " + (f"{first.survived[0]:.0%}" if alike else _few(shares)))
     if first.displacement is not None and first.displacement > 0:
         told.append(f"moved by {number(first.displacement)}")
     if first.no_speech is not None:

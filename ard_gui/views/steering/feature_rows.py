@@ -32,7 +32,7 @@ from backend.export.wording import number
 
 ACTIVATIONS = "activations of a steered feature"
 LISTED = 12
-SHORTEST, TALLEST = 1.2, 3.4
+SHORTEST, TALLEST = 1.5, 3.4
 """Rows that are seen at least and at most before the list scrolls."""
 EMPTY = "No feature yet. Add one here, or press W on a feature in the table."
 
@@ -68,7 +68,7 @@ class FeatureRow(QFrame):
 
     def _build(self) -> None:
         self.on.setToolTip("Whether it is used; without the tick it is left out for now")
-        self.value.setDecimals(4)
+        self.value.setDecimals(2 if self.row.is_set else 4)
         self.value.setRange(-HIGHEST, HIGHEST)
         self.value.setKeyboardTracking(False)
         self.value.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)

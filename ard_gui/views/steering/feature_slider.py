@@ -57,6 +57,7 @@ class FeatureSlider(QSlider):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._fit(USUAL)
+        self.setValue(round(USUAL * PER_UNIT))
         self.valueChanged.connect(self._value_changed)
 
     def show_amount(self, amount: float, *, relative: bool, negative: bool) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QSizePolicy,
@@ -34,13 +34,12 @@ from ard_gui.state.steering_settings import (
 )  # fmt: skip
 from ard_gui.theme import colours
 from ard_gui.views.elided import ElidedLabel
+from ard_gui.views.flow import FlowLayout
 from ard_gui.views.plain_text import tip
 from backend.store.notes.steering import CONDITIONS
 
 OWN = "own"
 ERROR_TIP = "What the SAE cannot reconstruct stays in the model's state: x + W_dec(z′ − z), not the decoded code."
-    "What the SAE cannot reconstruct stays in the model's state: x + W_dec(z′ − z) in place of the decoded code."
-)
 
 
 class SettingsRow(QWidget):
@@ -91,29 +90,21 @@ class SettingsRow(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        grid = QGridLayout(self._inside)
-        grid.setContentsMargins(8, 0, 0, 2)
-        grid.setVerticalSpacing(3)
-        fields = (
+        inside = QVBoxLayout(self._inside)
+        inside.setContentsMargins(8, 0, 0, 2)
+        inside.setSpacing(3)
+        choices, shown = QWidget(), QWidget()
+        fields, boxes = FlowLayout(choices, 10, 3), FlowLayout(shown, 10, 3)
+        for text, widget in (
             ("Pro&file", self.profile), ("&Mode", self.mode), ("&Positions", self.positions),
             ("&Decoding", self.decode), ("&Tokens", self.tokens), ("Temper&ature", self.temperature),
             ("See&d", self.seed),
-        )  # fmt: skip
-        for place, (text, widget) in enumerate(fields):
-            label = QLabel(text)
-            label.setBuddy(widget)
-            grid.addWidget(label, place // 2, place % 2 * 2)
-            grid.addWidget(widget, place // 2, place % 2 * 2 + 1)
-        grid.setColumnStretch(1, 1)
-        grid.setColumnStretch(3, 1)
-        shown = QHBoxLayout()
+        ):  # fmt: skip
+            fields.addWidget(_labelled(text, widget))
         for box in self.conditions.values():
-            shown.addWidget(box)
-        shown.addStretch(1)
-        below = len(fields) // 2 + 1
-        grid.addWidget(self.error, below, 0, 1, 4)
-        grid.addLayout(shown, below + 1, 0, 1, 4)
-        grid.addWidget(self.sentence, below + 2, 0, 1, 4)
+            boxes.addWidget(box)
+        for one in (choices, self.error, shown, self.sentence):
+            inside.addWidget(one)
         self._inside.hide()
         head = QHBoxLayout()
         head.addWidget(self.fold)
@@ -146,11 +137,16 @@ class SettingsRow(QWidget):
         now = self._state.now.settings
         values = ((self.profile, profile_of(now) or OWN), (self.mode, now.mode), (self.positions, now.positions),
                   (self.decode, now.decode))  # fmt: skip
+        for place, mode in enumerate(MODE_TEXT):
+            item = model.item(place) if isinstance(model := self.mode.model(), QStandardItemModel) else None
+            if item is not None:
+                item.setEnabled(mode in KEEPS_ERROR or not self._state.raw)
         for choice, value in values:
             choice.setCurrentIndex(choice.findData(value))
-        for spin, number in ((self.tokens, now.tokens), (self.temperature, now.temperature), (self.seed, now.seed)):
-            with QSignalBlocker(spin):
-                spin.setValue(number)
+        with QSignalBlocker(self.tokens), QSignalBlocker(self.temperature), QSignalBlocker(self.seed):
+            self.tokens.setValue(now.tokens)
+            self.temperature.setValue(now.temperature)
+            self.seed.setValue(now.seed)
         with QSignalBlocker(self.error):
             self.error.setChecked(now.keeps_error)
         self.error.setEnabled(now.mode not in KEEPS_ERROR)
@@ -183,6 +179,17 @@ class SettingsRow(QWidget):
         else:
             # one at least is shown
             self.refresh()
+
+
+def _labelled(text: str, widget: QWidget) -> QWidget:
+    """A control with its label, kept together where lines are broken."""
+    found, label = QWidget(), QLabel(text)
+    label.setBuddy(widget)
+    row = QHBoxLayout(found)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(label)
+    row.addWidget(widget, 1)
+    return found
 
 
 def _choices(told: Mapping[str, str], name: str) -> QComboBox:
