@@ -45,7 +45,9 @@ class Entry:
     tip: str = ""
 
 
-FILE, EDIT, GO, LISTEN, JUDGE, VIEW, HELP = "&File", "&Edit", "&Go", "&Listen", "&Judge", "&View", "&Help"
+FILE, EDIT, GO, LISTEN, JUDGE, STEER, VIEW, HELP = (
+    "&File", "&Edit", "&Go", "&Listen", "&Judge", "&Steer", "&View", "&Help",
+)  # fmt: skip
 TABLE: tuple[Entry, ...] = (
     Entry("file.open", "&Open study …", FILE, ("Ctrl+O",), tip="Choose the folder of a study."),
     Entry("file.new", "&New study …", FILE, ("Ctrl+N",), tip="Make a study from a model and folders of sound."),
@@ -120,6 +122,22 @@ TABLE: tuple[Entry, ...] = (
     Entry("judge.unrate", "Take the &rating away", JUDGE, ("0",), "browse"),
     Entry("judge.up", "Thumb &up", JUDGE, ("U",), "browse", tip="The clip fits the feature."),
     Entry("judge.down", "Thumb &down", JUDGE, ("D",), "browse", tip="The clip does not fit the feature."),
+    Entry("steering.with_feature", "&Steer with this feature", STEER, ("W",), "browse",
+          tip="Give the marked features sliders in the steering panel."),
+    Entry("steering.add_feature", "&Add features …", STEER, ("Ctrl+Shift+A",),
+          tip="Add features to steer by number or name, from the selection, near others, or in the sound."),
+    Entry("steering.run", "Ask the &model", STEER, ("Ctrl+Return",), tip="Ask for the answers to what is steered now."),
+    Entry("steering.stop", "S&top", STEER, ("Ctrl+Shift+Return",), tip="Stop what the model is doing for the panel."),
+    Entry("steering.bypass", "&Bypass all features", STEER, ("Ctrl+Shift+B",), checkable=True,
+          tip="Leave every override out for now, to hear the model without them."),
+    Entry("steering.reset", "&Reset values", STEER, tip="Put every slider to 1×, as when it was added."),
+    Entry("steering.clear", "Remove all &features", STEER, tip="Take every slider away; sound and prompt stay."),
+    Entry("steering.save", "Sa&ve result", STEER, ("Ctrl+Shift+R",),
+          tip="Keep what was asked and the answers among the saved results."),
+    Entry("steering.copy_command", "&Copy as command line", STEER,
+          tip="Put the command line that asks the same on the clipboard."),
+    Entry("steering.restart", "Start the model again", STEER,
+          tip="Start the model server again and repeat the last request."),
     Entry("view.palette", "&Commands …", VIEW, ("Ctrl+K", "F1"), tip="Find any command by typing."),
     Entry("view.bigger", "&Bigger text", VIEW, ("Ctrl++", "Ctrl+=")),
     Entry("view.smaller", "S&maller text", VIEW, ("Ctrl+-",)),
@@ -130,6 +148,8 @@ TABLE: tuple[Entry, ...] = (
     Entry("view.theme", "Next &theme", VIEW, ("Ctrl+Shift+T",), tip="Light, dark, high contrast, as the system."),
     Entry("view.sort", "&Sort the table by …", VIEW, ("Ctrl+Shift+S",), tip="Order the features by a column."),
     Entry("view.columns", "Co&lumns of the table …", VIEW, tip="Show, hide and order the columns of the table."),
+    Entry("steering.profile", "Where it can be ste&ered", VIEW,
+          tip="At which layers and positions the model's answers can be steered, measured without an SAE."),
     Entry("view.full", "&Full screen", VIEW, ("F11",), checkable=True),
     Entry("view.reset", "&Reset layout", VIEW, tip="Put every panel back where it was at first."),
     Entry("help.shortcuts", "&Shortcuts", HELP, ("Ctrl+/", "F12")),

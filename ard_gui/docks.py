@@ -58,10 +58,25 @@ def _later(module: str, view: str) -> Callable[[Session, Actions], QWidget]:
 
 DOCKS: tuple[Dock, ...] = (
     Dock("concepts", "Concepts", Area.LeftDockWidgetArea, ConceptsView, shown=True, keys="Ctrl+Alt+1", size=470),
+    Dock(
+        "steering",
+        "Steering",
+        Area.RightDockWidgetArea,
+        _later("steering.panel", "SteeringPanel"),
+        keys="Ctrl+Alt+2",
+        size=470,
+    ),
     Dock("lists", "Lists", Area.RightDockWidgetArea, _later("lists", "ListsView"), keys="Ctrl+Alt+3"),
     Dock("map", "Map", Area.RightDockWidgetArea, _later("map_view", "MapView"), keys="Ctrl+Alt+4"),
     Dock(
         "test_sound", "Test a sound", Area.RightDockWidgetArea, _later("test_sound", "SoundTestView"), keys="Ctrl+Alt+5"
     ),
     Dock("rating", "Rating", Area.RightDockWidgetArea, _later("rating", "RatingView"), keys="Ctrl+Alt+6"),
+    Dock(
+        "steerability",
+        "Steerability",
+        Area.RightDockWidgetArea,
+        _later("steering.profile", "SteerabilityProfile"),
+        keys="Ctrl+Alt+8",
+    ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QFontMetrics, QGuiApplication
@@ -14,6 +15,7 @@ from ard_gui.openers import Openers
 from ard_gui.session import Session
 from ard_gui.state.notices import Notice
 from ard_gui.state_keeper import StateKeeper
+from ard_gui.steering_joins import SteeringJoins
 from ard_gui.table_joins import TableJoins
 from ard_gui.theme import THEMES, apply_theme
 from ard_gui.views.concepts import ConceptsView
@@ -25,6 +27,9 @@ from ard_gui.views.plain_text import tip
 from ard_gui.views.start_page import StartPage
 from ard_gui.views.taking_away import TakingAway
 from ard_gui.views.unfinished_page import UnfinishedPage
+
+if TYPE_CHECKING:
+    from ard_gui.views.steering.panel import SteeringPanel
 
 SMALLEST_POINTS, LARGEST_POINTS = 6.0, 32.0
 SIZE = (1440, 900)
@@ -59,6 +64,7 @@ class MainWindow(QMainWindow):
         self._make_docks()
         self.judging = Judging(self.session, self.actions_table, self)
         self.joins = TableJoins(self.session, self._concepts(), self.judging)
+        self.steering = SteeringJoins(self.session, self.actions_table, self._show_steering)
         self.taking_away = TakingAway(self.session, self.actions_table, self)
         self.dialogs = Dialogs(self, self.session, self.actions_table)
         self._bind()
@@ -147,6 +153,7 @@ class MainWindow(QMainWindow):
         self.dialogs.bind(actions)
         actions.bind("file.close", session.close_study)
         actions.bind("file.quit", self.close)
+        actions.bind("steering.profile", lambda: self.show_dock("steerability"))
         actions.bind("edit.undo", session.undo.undo)
         actions.bind("edit.redo", session.undo.redo)
         actions.bind("go.back", session.selection.back)
@@ -176,6 +183,10 @@ class MainWindow(QMainWindow):
         self._label_history()
         if session.preferences.problem:
             session.notices.warning(session.preferences.problem)
+
+    def _show_steering(self) -> SteeringPanel:
+        self.show_dock("steering")
+        return cast("SteeringPanel", self.view("steering"))
 
     def _tell(self, notice: Notice) -> None:
         if notice.level == "info":

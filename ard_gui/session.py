@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from ard_gui.services.own_notes import OwnNotes
 from ard_gui.services.playback.player import Player
 from ard_gui.services.reader import Reader
 from ard_gui.services.sound_test import SoundTest
+from ard_gui.services.steered_sound import place_of
+from ard_gui.services.steering import SteeringAnswers
+from ard_gui.services.steering_answers import Place
 from ard_gui.services.study_reading import FeatureLines, OpenRanking, Overview, overview
 from ard_gui.services.study_watch import Stamps, StudyWatch, result_stamps
 from ard_gui.services.worker import Worker
@@ -22,7 +26,9 @@ from ard_gui.state.notices import Notices
 from ard_gui.state.preferences import Preferences
 from ard_gui.state.query import FeatureQuery
 from ard_gui.state.selection import Selection
+from ard_gui.state.steering import Steering
 from ard_gui.state.undo import UndoStack
+from backend.store.notes.steering import SteeredClip
 from backend.study.folder import Study
 from backend.study.user_data import user_data
 
@@ -75,6 +81,10 @@ class Session(QObject):
     model_server : ModelServer or None
         Of the open study; its process starts when it is first asked.
     sound_test : SoundTest
+    steering : Steering
+        What is steered: features, values, prompt, sound.
+    answers : SteeringAnswers
+        What the model says to that.
     overview : Overview or None
     ranking : OpenRanking or None
     shown : int array
@@ -108,6 +118,8 @@ class Session(QObject):
         self.model_server: ModelServer | None = None
         self._left_server: ModelServer | None = None
         self.sound_test = SoundTest()
+        self.steering = Steering(self.undo)
+        self.answers = SteeringAnswers(self.steering, self._find_sound)
         self.overview: Overview | None = None
         self.ranking: OpenRanking | None = None
         self.lines: FeatureLines | None = None
@@ -172,6 +184,7 @@ class Session(QObject):
         self.listening.leave()
         self.media.forget()
         self.sound_test.leave()
+        self.answers.leave()
         self._close_server()
         self.overview = self.ranking = self.lines = None
         self.shown = np.empty(0, np.int64)
@@ -189,6 +202,7 @@ class Session(QObject):
         self.listening.close()
         self.media.close()
         self.sound_test.close()
+        self.answers.close()
         self._close_server()
         self.player.close()
         self.notes.close()
@@ -201,6 +215,11 @@ class Session(QObject):
             self.worker.close(seconds) and self.notes.ended(seconds) and self.reader.close(0)
             and (server is None or server.wait_gone(seconds))
         )  # fmt: skip
+
+    def _find_sound(self, sound: SteeredClip) -> Callable[[], Place]:
+        assert self.overview is not None
+        study, roots = self.overview.study, dict(self.preferences.values.roots)
+        return lambda: place_of(sound, study, roots)
 
     def _close_server(self) -> None:
         if self.model_server is not None:
@@ -217,6 +236,8 @@ class Session(QObject):
             self.selection.clear()
             self.notes.show(self.ranking.name)
             self.sound_test.use_ranking(self.ranking.name)
+            self.answers.forget()
+            self.steering.use_ranking(self.ranking.name, raw=self.ranking.file.raw)
             self.ranking_opened.emit()
             # not before: it would take turns with the window that fills its table
             self.reader.in_spare_time(self.ranking.read_ahead)
@@ -240,6 +261,8 @@ class Session(QObject):
         self.notes.open(found.study, self.preferences.values.author)
         self.model_server = ModelServer(found.study.root)
         self.sound_test.open(self.model_server)
+        self.steering.restore({})
+        self.answers.open(self.model_server)
         self.study_opened.emit()
         self.watch.start(found.study, stamps)
         if found.rankings:
@@ -273,6 +296,7 @@ class Session(QObject):
         try:
             self.notes.show(ranking.name)
             self.sound_test.use_ranking(ranking.name)
+            self.answers.forget()
             self.ranking_opened.emit()
         finally:
             self.refreshing = False

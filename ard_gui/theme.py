@@ -133,7 +133,15 @@ def _sheet(name: str, palette: dict[str, str]) -> str:
     if name != "high contrast":
         return ""
     focus, frame, faint = palette["Highlight"], palette["WindowText"], palette["PlaceholderText"]
-    framed = ("QPushButton", "QLineEdit", "QPlainTextEdit", "QAbstractItemView", "QComboBox", "QAbstractSpinBox")
+    framed = (
+        "QPushButton",
+        "QLineEdit",
+        "QPlainTextEdit",
+        "QTextEdit",
+        "QAbstractItemView",
+        "QComboBox",
+        "QAbstractSpinBox",
+    )
     focused = ", ".join(f"{kind}:focus" for kind in framed)
     boxes = "QCheckBox::indicator, QRadioButton::indicator, QGroupBox::indicator"
     return (

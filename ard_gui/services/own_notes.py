@@ -15,6 +15,7 @@ from backend.store.notes.changes import Change, Conflict
 from backend.store.notes.keys import sae_key
 from backend.store.notes.notes import Notes
 from backend.store.notes.records import ClipNote, Entry, FeatureNote, NamedList
+from backend.store.notes.saved_steering import SavedResult
 from backend.study.folder import Study
 
 LOOK_MS = 2000
@@ -37,6 +38,9 @@ class Snapshot:
     lists : tuple of (NamedList, entries)
         Their entries may be of any SAE.
     queries : mapping of name to value
+    results : tuple of SavedResult
+        Saved steering results of every SAE, the newest first. `perform` reads the whole of one:
+        ``notes.perform(lambda n: n.steering_result(id), done)``; `write` saves one: ``n.add_result(result, title)``.
     """
 
     key: str = ""
@@ -44,6 +48,7 @@ class Snapshot:
     clips: Mapping[int, Mapping[str, ClipNote]] = field(default_factory=dict)
     lists: tuple[tuple[NamedList, tuple[Entry, ...]], ...] = ()
     queries: Mapping[str, Any] = field(default_factory=dict)
+    results: tuple[SavedResult, ...] = ()
 
 
 class OwnNotes(QObject):
@@ -204,9 +209,12 @@ class OwnNotes(QObject):
         notes, key = self._open_notes(), sae_key(study, sae_id)
         lists = tuple((one, tuple(notes.entries(one.key))) for one in notes.lists())
         before = self._last if self._last.key == key else Snapshot()
+        known = self._last.results
+        results = tuple(notes.saved_results(known={one.id: one.contents for one in known}))
         self._last = Snapshot(
             key, _same_where_equal(before.features, notes.features(key)), notes.all_clip_notes(key),
             before.lists if before.lists == lists else lists, notes.queries(),
+            known if known == results else results,
         )  # fmt: skip
         return self._last
 

@@ -31,6 +31,8 @@ class WindowState:
         `Query.plain()`.
     columns : dict
         Shown columns and widths of the table.
+    steering : dict
+        `Steering.plain()`.
     """
 
     geometry: bytes = b""
@@ -39,6 +41,7 @@ class WindowState:
     feature: int = -1
     query: dict[str, Any] = field(default_factory=dict)
     columns: dict[str, Any] = field(default_factory=dict)
+    steering: dict[str, Any] = field(default_factory=dict)
 
 
 def place(key: str) -> Path:
@@ -55,12 +58,13 @@ def load(path: Path) -> WindowState:
         state = WindowState(
             base64.b64decode(found["geometry"], validate=True), base64.b64decode(found["docks"], validate=True),
             found["ranking"], found["feature"], found["query"], found["columns"],
+            found.get("steering", {}),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, binascii.Error):
         return WindowState()
     right = (
         isinstance(state.ranking, str), isinstance(state.feature, int), isinstance(state.query, dict),
-        isinstance(state.columns, dict),
+        isinstance(state.columns, dict), isinstance(state.steering, dict),
     )  # fmt: skip
     return state if all(right) else WindowState()
 
@@ -72,6 +76,7 @@ def save(path: Path, state: WindowState) -> None:
         "version": VERSION,
         "geometry": base64.b64encode(state.geometry).decode(), "docks": base64.b64encode(state.docks).decode(),
         "ranking": state.ranking, "feature": state.feature, "query": state.query, "columns": state.columns,
+        "steering": state.steering,
     })  # fmt: skip
 
 

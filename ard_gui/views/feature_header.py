@@ -31,6 +31,7 @@ BUTTONS = (
     ("judge.note", "note", "Note", False),
     ("judge.not_monosemantic", "mixed", "Not monosemantic", True),
     ("judge.list", "list", "Add to a list", False),
+    ("steering.with_feature", "steer", "Steer with this feature", False),
 )
 VISITS = (("go.back", "back", "Back"), ("go.forward", "forward", "Forward"), ("go.random", "random", "Random feature"))
 

@@ -48,7 +48,8 @@ def show(study: StudyArgument = HERE, sae: SaeOption = "", as_json: JsonOption =
     for one in orphans:
         print(
             f"\nof an SAE that is no longer here ({one.sae[:16]}): "
-            f"{one.features} features, {one.clips} judged clips, {one.entries} in lists"
+            f"{one.features} features, {one.clips} judged clips, {one.entries} in lists, "
+            f"{one.results} saved steering results"
         )
 
 

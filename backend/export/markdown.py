@@ -23,10 +23,10 @@ SCORES = ("m", "e_h", "e_l", "sigma", "m_redraw_sd", "m_control", "weighted", "r
 
 def write_markdown(export: Export, handle: IO[str]) -> None:
     provenance = export.provenance
-    handle.write(f"# Features of {_safe(provenance['sae'])}\n\n")
-    layer = f"layer {_safe(provenance['layer'])}, " if provenance.get("layer") else ""
-    listed = f" of the list {_safe(provenance['list'])}" if provenance.get("list") else ""
-    handle.write(f"Study {_safe(provenance['study'])}, {layer}{provenance['features']} features{listed}, ")
+    handle.write(f"# Features of {escaped(provenance['sae'])}\n\n")
+    layer = f"layer {escaped(provenance['layer'])}, " if provenance.get("layer") else ""
+    listed = f" of the list {escaped(provenance['list'])}" if provenance.get("list") else ""
+    handle.write(f"Study {escaped(provenance['study'])}, {layer}{provenance['features']} features{listed}, ")
     handle.write(f"from `{provenance['retrieval']}`")
     handle.write(f", those where `{provenance['where']}`.\n" if provenance["where"] else ".\n")
     _provenance(handle, provenance)
@@ -45,8 +45,8 @@ def write_markdown(export: Export, handle: IO[str]) -> None:
 
 def _name(record: Record, concept: Record) -> str:
     """The user's own name with the automatic one behind it, or the automatic one; "" if there is neither."""
-    automatic = _safe(marked(record.get("name", ""), concept.get("namer", "")))
-    own = _safe(title(record.get("own_name", "")))
+    automatic = escaped(marked(record.get("name", ""), concept.get("namer", "")))
+    own = escaped(title(record.get("own_name", "")))
     if own and automatic:
         return f": {own} (automatic name: {automatic})"
     return f": {own or automatic}" if own or automatic else ""
@@ -57,7 +57,7 @@ def _own(handle: IO[str], record: Record) -> None:
     whole = record.get("own_name", "")
     noted = [("own name", whole)] if title(whole) != whole else []
     for what, text in noted + own_fields(record):
-        handle.write(f"* {what}: {_safe(text)}\n")
+        handle.write(f"* {what}: {escaped(text)}\n")
     if noted or own_fields(record):
         handle.write("\n")
 
@@ -67,18 +67,18 @@ def _provenance(handle: IO[str], provenance: Record) -> None:
         if provenance.get(name):
             handle.write(f"\n{name.capitalize()} from `{provenance[name]}`.")
     if provenance.get("embedder"):
-        handle.write(f" Embedder: {_safe(provenance['embedder'])}.")
+        handle.write(f" Embedder: {escaped(provenance['embedder'])}.")
     if provenance.get("sources"):
         named = origin(provenance["sources"])
-        handle.write(f" Names: {_safe(named)}." if named else " Features are not named.")
-        handle.write(f" Models and prompts: {_safe(provenance['sources'])}.")
+        handle.write(f" Names: {escaped(named)}." if named else " Features are not named.")
+        handle.write(f" Models and prompts: {escaped(provenance['sources'])}.")
     if provenance.get("scores") or provenance.get("concepts"):
         handle.write("\n")
 
 
 def _concept(handle: IO[str], concept: Record) -> None:
     if concept["description"] and concept["description"] != concept["short_name"]:
-        handle.write(f"\n{_safe(concept['description'])}\n")
+        handle.write(f"\n{escaped(concept['description'])}\n")
     meaning = MEANING.get(concept["status"], concept["status"])
     note = f"Name: {concept['status']}{' (' + meaning + ')' if meaning else ''}"
     if concept["namer"] == "consensus":
@@ -87,7 +87,7 @@ def _concept(handle: IO[str], concept: Record) -> None:
     if concept["captions"]:
         handle.write("\nCaptions:\n\n")
         for one in concept["captions"]:
-            text = _safe(one["text"]) or f"none: {_safe(one['problem'] or 'empty')}"
+            text = escaped(one["text"]) or f"none: {escaped(one['problem'] or 'empty')}"
             handle.write(f"* clip {one['clip']}: {text}\n")
 
 
@@ -106,10 +106,10 @@ def _clips(handle: IO[str], heading: str, clips: list[Record]) -> None:
         labels = ", ".join(f"{key}: {value}" for key, value in sorted(clip["labels"].items()))
         cells = [clip["rank"], number(clip["score"]), clip["tokens"], clip["record"], labels, clip["caption"]]
         cells += [own_judgement(clip)] if judged else []
-        handle.write("| " + " | ".join(_safe(cell) for cell in cells) + " |\n")
+        handle.write("| " + " | ".join(escaped(cell) for cell in cells) + " |\n")
 
 
-def _safe(value: Any) -> str:
+def escaped(value: Any) -> str:
     """Text that cannot break out of its table cell or be taken for markup."""
     text = " ".join(str(value).split())
     for sign in ("\\", "|", "`", "*", "_", "<", "[", "]"):

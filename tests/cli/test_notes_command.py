@@ -47,7 +47,7 @@ def test_show_lists_what_was_noted_and_what_has_no_sae_any_more(ard: Ard, noted:
         (3, True, "my bell", 0), (5, True, "", 1),
     ]  # fmt: skip
     assert [one["name"] for one in found["features"][sae][0]["names"]] == ["my bell"]
-    assert found["orphans"] == [{"sae": "f" * 64, "features": 0, "clips": 0, "entries": 1}]
+    assert found["orphans"] == [{"sae": "f" * 64, "features": 0, "clips": 0, "entries": 1, "results": 0}]
     status, out, _ = ard("notes", "show", noted.root)
     assert (status, "my bell" in out, "no longer here" in out) == (0, True, True)
 

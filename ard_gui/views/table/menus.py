@@ -12,7 +12,7 @@ from ard_gui.views.table.table import FeatureTable
 
 ROWS = (
     "judge.star", "judge.name", "judge.tags", "judge.note", "judge.not_monosemantic", "judge.list", "",
-    "file.export", "edit.copy_rows", "edit.copy_csv", "",
+    "steering.with_feature", "", "file.export", "edit.copy_rows", "edit.copy_csv", "",
 )  # fmt: skip
 """Actions on marked rows; "" is a line between groups."""
 

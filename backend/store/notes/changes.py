@@ -60,3 +60,8 @@ class Change:
     def list(self) -> str:
         """Key of the list that was made or changed, "" if it is none."""
         return next((str(row.key[0]) for row in self.rows if row.table in ("list_fields", "list_entries")), "")
+
+    @property
+    def result(self) -> str:
+        """UUID of the steering result that was saved or changed, "" if it is none."""
+        return next((str(row.key[1]) for row in self.rows if row.table == "steering_results"), "")

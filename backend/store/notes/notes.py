@@ -1,4 +1,4 @@
-"""The user's own work on a study: stars, tags, names, notes, verdicts, judged clips, lists and saved queries."""
+"""The user's own work on a study: stars, tags, names, notes, verdicts, judged clips, lists, queries, saved results."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from backend.store.notes.lists import Lists
 from backend.store.notes.place import Place, outside, place_of
 from backend.store.notes.records import ClipNote, FeatureNote, FormerName, Mark, Orphan
 from backend.store.notes.registers import by_feature
+from backend.store.notes.saved_steering import COUNT, SavedSteering
 from backend.study.folder import Study
 
 Features = int | Collection[int]
 
 
-class Notes(Lists):
+class Notes(Lists, SavedSteering):
     """All that a person noted, kept under the hash of an SAE's weights and of a clip, never under a name.
 
     Every writing is on the disk when its method returns; it gives the `Change` that `revert` takes back, which is
@@ -118,6 +119,7 @@ class Notes(Lists):
             "features": "SELECT sae, count(DISTINCT feature) FROM {} GROUP BY sae",
             "clips": "SELECT sae, count(*) FROM (SELECT DISTINCT sae, feature, clip FROM clip_fields) GROUP BY sae",
             "entries": "SELECT sae, count(*) FROM list_entries WHERE field = 'place' AND value != 'null' GROUP BY sae",
+            "results": COUNT,
         }
         of_features = "(SELECT sae, feature FROM feature_fields UNION SELECT sae, feature FROM feature_tags)"
         with self.database.snapshot():

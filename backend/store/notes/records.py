@@ -108,11 +108,12 @@ class Orphan:
 
     Attributes
     ----------
-    features, clips, entries : int
-        Features with notes, judged clips, and features in lists.
+    features, clips, entries, results : int
+        Features with notes, judged clips, features in lists, and saved steering results.
     """
 
     sae: str
     features: int
     clips: int
     entries: int
+    results: int = 0

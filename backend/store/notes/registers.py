@@ -172,7 +172,7 @@ def _registers_of(rows: Rows) -> Iterable[tuple[str, Key, Register]]:
             key, stamp = row[: len(key_columns)], row[len(key_columns) :]
             try:
                 yield checked_register(table, key, stamp)
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 continue
 
 

@@ -14,6 +14,9 @@ from datetime import UTC, datetime, timedelta
 from numbers import Integral
 from typing import Any
 
+from backend.store.notes.steering import VERSION as STEERING_VERSION
+from backend.store.notes.steering_document import checked_document, result_id
+
 VERSION = 1
 APPLICATION = 0x41524431
 """`PRAGMA application_id`: "ARD1"."""
@@ -27,6 +30,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "queries": ("name",),
     "rating_studies": ("study",),
     "ratings": ("study", "item", "rater", "field"),
+    "steering_results": ("sae", "result", "field"),
 }
 """Key columns of each table; behind them come `STAMP`."""
 STAMP = ("value", "author", "time", "uuid", "version")
@@ -51,8 +55,11 @@ EMPTY: dict[str, dict[str, Any]] = {
         "rating_seconds": 0.0,
         "closed": False,
     },
+    "steering_results": {"document": None, "title": "", "note": "", "deleted": True},
 }
-"""Fields of each table and what they are where there is no row. An entry without a place is not in its list."""
+"""Fields of each table and what they are where there is no row. An entry without a place is not in its list.
+
+A steering result without `deleted` is not there: lists of results are made from that row, not from large documents."""
 PLAIN = ("queries", "rating_studies")
 """Tables whose value is any JSON; null where it was deleted."""
 LOWEST_RATING, HIGHEST_RATING = 0, 5
@@ -105,7 +112,7 @@ def _checked_key(column: str, part: Any) -> Any:
         return int(part)
     if not isinstance(part, str):
         raise ValueError(f"{part!r} is no {column}")
-    if column in ("sae", "clip", "list", "study", "item") and not KEY.fullmatch(part):
+    if column in ("sae", "clip", "list", "study", "item", "result") and not KEY.fullmatch(part):
         raise ValueError(f"{part!r} is no key of a {column}")
     if column == "tag":
         part = tidy_tag(part)
@@ -122,11 +129,13 @@ def checked_value(table: str, key: Key, value: Any) -> Any:
     if table == "feature_tags":
         return _one_of(value, (True, False), "is neither true nor false")
     if table in PLAIN:
-        return _json(value)
+        return tidy_json(value)
     if table == "ratings":
         return _rating_value(key[-1], value)
     field = key[-1]
     match field:
+        case "document":
+            return None if value is None else _document(key, value)
         case "star" | "deleted":
             return _one_of(value, (True, False), "is neither true nor false")
         case "verdict":
@@ -139,7 +148,16 @@ def checked_value(table: str, key: Key, value: Any) -> Any:
             return _place(value)
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is no text")
-    return tidy_line(value) if field == "name" else tidy_text(value)
+    return tidy_line(value) if field in ("name", "title") else tidy_text(value)
+
+
+def _document(key: Key, value: Any) -> dict[str, Any]:
+    """A saved steering result, under the SAE and the UUID that it says itself; of a later version as it is."""
+    document = checked_document(tidy_json(value))
+    sae, result = key[:2]
+    if document["v"] == STEERING_VERSION and (document["sae"], result_id(document)) != (sae, result):
+        raise ValueError("it is not the content that its SAE and its uuid stand for")
+    return document
 
 
 def _rating_value(field: str, value: Any) -> Any:
@@ -192,14 +210,14 @@ def _place(value: Any) -> float | None:
     return float(value)
 
 
-def _json(value: Any) -> Any:
+def tidy_json(value: Any) -> Any:
     """`value` if it is made of what JSON has, with text that can be stored."""
     if isinstance(value, str):
         return tidy_text(value)
     if isinstance(value, Mapping):
-        return {tidy_line(str(key)): _json(one) for key, one in value.items()}
+        return {tidy_line(str(key)): tidy_json(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_json(one) for one in value]
+        return [tidy_json(one) for one in value]
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     raise ValueError(f"{value!r} cannot be kept")
