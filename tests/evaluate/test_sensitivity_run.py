@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
+import soundfile
 
 from backend.cli.main import run as ard
 from backend.errors import ArdError, Stopped
 from backend.evaluate.sensitivity.concept_file import check_made_for, read_concepts
 from backend.evaluate.sensitivity.measure import Plan
 from backend.evaluate.sensitivity.replies import Replies
-from backend.evaluate.sensitivity.request import Defaults
+from backend.evaluate.sensitivity.request import Defaults, read_words
 from backend.evaluate.sensitivity.run import Request, run
 from backend.jobs.job import Job, quiet_job
 from backend.steer.answers import Sampling
@@ -21,6 +26,8 @@ from backend.steer.intervention import Intervention
 from backend.study.atomic import read_json, write_json
 from backend.study.configuration import load_settings
 from backend.study.folder import Study
+from backend.study.settings import AudioSection
+from builders.tiny_language_model import tiny_causal_lm
 from builders.tiny_models import tiny_qwen2_audio
 from builders.tiny_study import finished_study
 
@@ -221,3 +228,46 @@ def test_steering_on_positions_that_the_sae_has_not_seen_is_said(study: Study, t
     plan = Plan(random_sets=1, selection_clips=1, test_clips=1, units=False)
     run(study, load_settings(study.toml), request(study, defaults=defaults, plan=plan), job, tmp_path)
     assert any("has not seen text positions" in text for text in said)
+
+
+def audiobench(folder: Path) -> AudioSection:
+    """Twelve rows of an AudioBench set of emotions, each with its own instruction."""
+    rows = []
+    for number in range(12):
+        handle = io.BytesIO()
+        wave = np.random.default_rng(number).normal(0, 0.1, 4000)
+        soundfile.write(handle, wave, 16000, format="WAV")
+        emotion = "happiness" if number % 3 == 0 else "neutral"
+        rows.append({
+            "context": {"bytes": handle.getvalue(), "path": f"{number}.wav"},
+            "instruction": f"What is felt in {number}?", "answer": f"The speaker's emotion seems {emotion}.",
+        })  # fmt: skip
+    folder.mkdir()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), folder / "test-00000-of-00001.parquet")
+    return AudioSection(adapter="audiobench", path=str(folder))
+
+
+def test_audiobench_is_asked_its_own_questions_and_judged_by_a_language_model(study: Study, tmp_path: Path) -> None:
+    """The judge is a random model: it says nothing that can be read, and so nothing shifts."""
+    words, references = read_words("emotion")
+    write_json(tmp_path / "f.json", {"neutral->happy": {"features": [[3, 30.0]], "mode": "delta"}})
+    settings = load_settings(study.toml)
+    settings.names.namer, settings.names.model = "causal-lm", str(tiny_causal_lm(tmp_path / "lm"))
+    settings.names.max_new_tokens = 4
+    asked = request(
+        study, features=tmp_path / "f.json", data=audiobench(tmp_path / "set"), judge="binary", second="rules",
+        defaults=Defaults(column="emotion", words=words, references=references),
+        plan=Plan(seed=1, random_sets=1, selection_clips=2, test_clips=3, units=False),
+    )  # fmt: skip
+    told = read_json(run(study, settings, asked, quiet_job(), tmp_path / "out") / "result.json")
+    lines = [json.loads(line) for line in (tmp_path / "out" / "clips.jsonl").read_text().splitlines()]
+    assert {line["label"] for line in lines} == {"neutral"}
+    assert len({line["prompt"] for line in lines}) == 3
+    (row,) = told["rows"]
+    assert (row["source"], row["target"]) == ("neutral", "happy")
+    assert row["test"]["unparsed"] == 3
+    assert row["test"]["rates"]["label"]["hits"] == 0
+    assert row["agreement"]["unparsed"][0] == 6
+    assert "could not be read by the judge" in (tmp_path / "out" / "table.md").read_text()
+    assert ard(["table3", str(tmp_path / "out"), "--out", str(tmp_path / "t.md")]) == 0
+    assert "neutral → happy" in (tmp_path / "t.md").read_text()

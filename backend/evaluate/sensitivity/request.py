@@ -94,10 +94,8 @@ def _goal(
 ) -> Goal:  # fmt: skip
     given = known.get(name, {})
     source, target = direction(name)
-    if name in known:
-        source, target = str(given.get("source", defaults.source)), str(given.get("label", target))
-    elif source == ANY:
-        source = defaults.source
+    source = str(given.get("source", defaults.source if source == ANY else source))
+    target = str(given.get("label", target))
     column = str(given.get("column", defaults.column))
     scale = _scale(name, column, given, defaults, labels.get(column, ()))
     _check_labels(name, source, target, column, scale)
