@@ -44,7 +44,7 @@ NONE_YET = (
     "Nobody has measured yet where this model can be steered.\n\nDifferences of the clips' classes are added to the "
     "residual stream, layer by layer, and the answers are read. No SAE is needed; it takes some minutes."
 )
-READING = "steerability"
+READING, ADVICE = "steerability", "What follows from the profile"
 SHARE = Qt.ItemDataRole.UserRole
 DARKEST = 0.85
 WIDEST, ROOM = "94–100", 12
@@ -203,8 +203,11 @@ class SteerabilityProfile(QWidget):
         for label in (self.offer, self.command, self.head, self.words, self.details):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
-        for label in (self.command, self.words, self.details):
+        for label, name in (
+            (self.command, "Command that measures"), (self.words, ADVICE), (self.details, "The chosen cell"),
+        ):  # fmt: skip
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            label.setAccessibleName(name)
         self.offer.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.command.setAlignment(Qt.AlignmentFlag.AlignCenter)
         top = QHBoxLayout()
@@ -244,6 +247,7 @@ class SteerabilityProfile(QWidget):
         layout.addWidget(self.details)
         # long words of advice must not squeeze the table in a low window
         advice = QScrollArea()
+        advice.setAccessibleName(ADVICE)
         advice.setWidgetResizable(True)
         advice.setFrameShape(QScrollArea.Shape.NoFrame)
         advice.setWidget(self.words)
