@@ -150,6 +150,8 @@ TABLE: tuple[Entry, ...] = (
     Entry("view.theme", "Next &theme", VIEW, ("Ctrl+Shift+T",), tip="Light, dark, high contrast, as the system."),
     Entry("view.sort", "&Sort the table by …", VIEW, ("Ctrl+Shift+S",), tip="Order the features by a column."),
     Entry("view.columns", "Co&lumns of the table …", VIEW, tip="Show, hide and order the columns of the table."),
+    Entry("steering.profile", "Where it can be ste&ered", VIEW,
+          tip="At which layers and positions the model's answers can be steered, measured without an SAE."),
     Entry("view.full", "&Full screen", VIEW, ("F11",), checkable=True),
     Entry("view.reset", "&Reset layout", VIEW, tip="Put every panel back where it was at first."),
     Entry("help.shortcuts", "&Shortcuts", HELP, ("Ctrl+/", "F12")),

@@ -72,4 +72,11 @@ DOCKS: tuple[Dock, ...] = (
         "test_sound", "Test a sound", Area.RightDockWidgetArea, _later("test_sound", "SoundTestView"), keys="Ctrl+Alt+5"
     ),
     Dock("rating", "Rating", Area.RightDockWidgetArea, _later("rating", "RatingView"), keys="Ctrl+Alt+6"),
+    Dock(
+        "steerability",
+        "Steerability",
+        Area.RightDockWidgetArea,
+        _later("steering.profile", "SteerabilityProfile"),
+        keys="Ctrl+Alt+8",
+    ),
 )

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ard_gui.services.study_reading import OpenRanking
 from backend.errors import ArdError
+from backend.store.clips import ClipTable
 from backend.store.map import MapFile
 from backend.study.folder import Study
 
@@ -51,10 +52,15 @@ def read_map(study: Study, ranking: OpenRanking) -> ShownMap:
 
 
 def label_names(ranking: OpenRanking) -> tuple[str, ...]:
+    """Names of labels that group the ranked clips."""
+    return grouping_labels(ranking.clips)
+
+
+def grouping_labels(clips: ClipTable) -> tuple[str, ...]:
     """Names of labels that group clips, judged by some of them; one that tells every clip apart groups nothing."""
-    step = max(1, len(ranking.clips) // LOOKED_AT)
+    step = max(1, len(clips) // LOOKED_AT)
     values: dict[str, list[str]] = {}
-    for labels in ranking.clips.labels_of(range(0, len(ranking.clips), step)):
+    for labels in clips.labels_of(range(0, len(clips), step)):
         for name, value in labels.items():
             values.setdefault(name, []).append(value)
     return tuple(sorted(name for name, found in values.items() if 1 < len(set(found)) <= max(2, len(found) // 2)))

@@ -17,8 +17,10 @@ import typer
 from backend.cli import (
     browse,
     concepts,
+    effects,
     environment,
     exchange,
+    hallucination,
     jobs,
     map,
     notes,
@@ -26,9 +28,11 @@ from backend.cli import (
     rating,
     saved_steering,
     search,
+    sensitivity,
     setup,
     sounds,
     steer,
+    steerability,
     studies,
 )
 from backend.errors import ArdError, Stopped
@@ -44,7 +48,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (studies, jobs, browse, concepts, search, sounds, steer, map, quality, exchange, environment, setup):
+for group in (
+    studies,
+    jobs,
+    browse,
+    concepts,
+    search,
+    sounds,
+    steer,
+    steerability,
+    effects,
+    sensitivity,
+    hallucination,
+    map,
+    quality,
+    exchange,
+    environment,
+    setup,
+):
     for command in group.COMMANDS:
         app.command(command.__name__.replace("_", "-").rstrip("-"))(command)
 notes.app.add_typer(saved_steering.app)

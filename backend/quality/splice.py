@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 
 from backend.errors import ArdError
+from backend.evaluate.intervals import wilson
 from backend.jobs.job import Job
 from backend.sae.base import Sae
 from backend.targets.base import Target, Wave
@@ -46,10 +46,7 @@ class SpliceReport:
 
     def interval(self) -> tuple[float, float]:
         """95 % Wilson interval of `unchanged`."""
-        n, share, z = len(self.answers), self.unchanged, 1.959964
-        centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-        return max(0.0, centre - half), min(1.0, centre + half)
+        return wilson(sum(one.original == one.reconstructed for one in self.answers), len(self.answers))
 
     def losses(self) -> tuple[float, float]:
         """Mean of `loss_original` and of `loss_reconstructed` over the clips."""

@@ -14,6 +14,8 @@ from backend.extract.recipe import Recipe, recipes
 from backend.jobs.job import Job
 from backend.stages.base import Product
 from backend.store.clips import ClipTable
+from backend.store.effects import KEY as EFFECTS
+from backend.store.effects import current_effects
 from backend.study.atomic import read_json, remove_leftovers, write_json
 from backend.study.fingerprint import fingerprint
 from backend.study.folder import Study
@@ -224,10 +226,14 @@ class _Retrieval:
             seconds=passed + merged,
             device=str(self.device),
         )
-        current = {"retrieval": path.name, "manifest": manifest.name, "fingerprint": one.fingerprint}
-        mapped = self.study.map(one.id)
+        current: dict[str, Any] = {
+            "retrieval": path.name, "manifest": manifest.name, "fingerprint": one.fingerprint
+        }  # fmt: skip
+        mapped, effects = self.study.map(one.id), current_effects(self.study, one.id)
         if mapped is not None:
             current["map"] = mapped.name
+        if effects:
+            current[EFFECTS] = {concept: file.name for concept, file in effects.items()}
         write_json(self.study.features(one.id) / "current.json", current)
         for old in self.study.features(one.id).glob("retrieval-*"):
             if old.name not in current.values():

@@ -144,15 +144,25 @@ def score_processors(model: Any, prompt: int) -> list[Callable[[Tensor, Tensor],
     config, device = model.generation_config, str(model.device)
     ends = end_tokens(model)
     found: list[Callable[[Tensor, Tensor], Tensor]] = []
+    if config.sequence_bias:
+        found.append(generation.SequenceBiasLogitsProcessor(config.sequence_bias))
     if config.repetition_penalty not in (None, 1.0):
         found.append(generation.RepetitionPenaltyLogitsProcessor(config.repetition_penalty))
     if config.no_repeat_ngram_size:
         found.append(generation.NoRepeatNGramLogitsProcessor(config.no_repeat_ngram_size))
     if config.bad_words_ids:
         found.append(generation.NoBadWordsLogitsProcessor(config.bad_words_ids, sorted(ends)))
+    if config.min_length:
+        found.append(generation.MinLengthLogitsProcessor(config.min_length, sorted(ends), device=device))
     if config.min_new_tokens:
         found.append(
             generation.MinNewTokensLengthLogitsProcessor(prompt, config.min_new_tokens, sorted(ends), device=device)
+        )
+    if config.exponential_decay_length_penalty:
+        found.append(
+            generation.ExponentialDecayLengthPenalty(
+                config.exponential_decay_length_penalty, torch.tensor(sorted(ends), device=device), prompt
+            )
         )
     if config.suppress_tokens:
         found.append(generation.SuppressTokensLogitsProcessor(config.suppress_tokens, device=device))

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backend.targets.last_position import knows, of_last_position
 from backend.targets.prefix import Continuation, Prefix, StepChange, end_tokens, first_token, score_processors
 from backend.targets.tap import block_output, mapped, tap
 
@@ -50,15 +51,12 @@ class DecoderPrefix(_ChatPrefix):
     """Keys and values of the layers up to and with `layer`, and x there."""
 
     def __init__(self, target: Qwen2Audio, layer: str, inputs: dict[str, Tensor]) -> None:
-        from transformers import DynamicCache
-
         super().__init__(target, layer, inputs)
         path, blocks = target._blocks["decoder"]
         self.decoder: Any = target.model.get_submodule(path.rpartition(".")[0])
         self.blocks: Any = blocks
         self.index = int(layer.rpartition(".")[2])
-        self.cache = DynamicCache(config=self.decoder.config)
-        self._kept_angles: tuple[Tensor, Any] | None = None
+        self.cache = whole_cache()
         found = tap(
             {layer: self.block},
             lambda: self.model(**inputs, past_key_values=self.cache, use_cache=True),
@@ -71,6 +69,24 @@ class DecoderPrefix(_ChatPrefix):
         text[self.audio] = False
         self.read = chosen.get(target.section.tokens, text.nonzero()[:, 0])
         self.seconds = target.audio_seconds(len(self.audio))
+        self._positions = self.every[None]
+        self._embeddings = self.decoder.rotary_emb(self.x[None], self._positions)
+        self._masks = self._attention_masks()
+
+    def _attention_masks(self) -> list[Tensor | None]:
+        """Of each layer the mask of a prefill without padding; the same for any number of rows."""
+        from transformers.masking_utils import create_causal_mask, create_sliding_window_causal_mask
+
+        config = self.decoder.config
+        # a part-filled cache must not be passed: its length, read off the first layer, would be counted twice
+        values = {
+            "config": config, "inputs_embeds": self.x[None], "attention_mask": None, "past_key_values": None,
+            "position_ids": self._positions,
+        }  # fmt: skip
+        masks = {"full_attention": create_causal_mask(**values)}
+        if "sliding_attention" in config.layer_types:
+            masks["sliding_attention"] = create_sliding_window_causal_mask(**values)
+        return [masks[kind] for kind in config.layer_types]
 
     @property
     def nbytes(self) -> int:
@@ -79,36 +95,22 @@ class DecoderPrefix(_ChatPrefix):
 
     @torch.no_grad()
     def continue_from(self, x: Tensor, at_step: StepChange | None = None) -> Continuation:
-        from transformers.masking_utils import create_causal_mask
-
-        rows = len(x)
-        hidden = x.to(self.x.dtype)
-        cache = self.expanded(rows)
-        positions, embeddings = self._angles(hidden)
-        mask = create_causal_mask(
-            config=self.decoder.config, inputs_embeds=hidden, attention_mask=None, past_key_values=None,
-            position_ids=positions,
-        )  # fmt: skip
-        for block in self.blocks[self.index + 1 :]:
-            given = block(
-                hidden, attention_mask=mask, position_embeddings=embeddings, position_ids=positions,
-                past_key_values=cache, use_cache=True,
+        hidden, cache = x.to(self.x.dtype), self.expanded(len(x))
+        above = range(self.index + 1, len(self.blocks))
+        alone = len(above) > 0 and len(self.x) > 1 and knows(self.blocks[above[-1]])
+        for number in above[:-1] if alone else above:
+            given = self.blocks[number](
+                hidden, attention_mask=self._masks[number], position_embeddings=self._embeddings,
+                position_ids=self._positions, past_key_values=cache, use_cache=True,
             )  # fmt: skip
             hidden = block_output(given)
+        if alone:
+            hidden = of_last_position(self.blocks[above[-1]], hidden, self._positions, self._embeddings, cache)
         return _DecoderContinuation(self, cache, hidden[:, -1:], at_step)
-
-    def _angles(self, hidden: Tensor) -> tuple[Tensor, Any]:
-        """Positions [1, T] and their rotary embeddings, the same for every row and value."""
-        if self._kept_angles is None:
-            positions = torch.arange(hidden.shape[1], device=hidden.device)[None]
-            self._kept_angles = positions, self.decoder.rotary_emb(hidden, positions)
-        return self._kept_angles
 
     def expanded(self, rows: int) -> Any:
         """A cache of the lower layers for `rows` answers; what is kept stays as it is."""
-        from transformers import DynamicCache
-
-        cache = DynamicCache(config=self.decoder.config)
+        cache = whole_cache()
         for number in range(self.index + 1):
             kept = self.cache.layers[number]
             cache.update(kept.keys.expand(rows, -1, -1, -1), kept.values.expand(rows, -1, -1, -1), number)
@@ -166,10 +168,8 @@ class TowerPrefix(_ChatPrefix):
 
     @torch.no_grad()
     def continue_from(self, x: Tensor, at_step: StepChange | None = None) -> Continuation:
-        from transformers import DynamicCache
-
         rows = len(x)
-        cache = DynamicCache(config=self.model.config.get_text_config())
+        cache = whole_cache()
         inputs = {name: value.expand(rows, *value.shape[1:]) for name, value in self.inputs.items()}
         with mapped(self.block, lambda hidden: x):
             logits = self.model(**inputs, past_key_values=cache, use_cache=True).logits[:, -1]
@@ -192,6 +192,17 @@ class _WholeContinuation(Continuation):
 
     keep = _DecoderContinuation.keep
     teacher_forced = _DecoderContinuation.teacher_forced
+
+
+def whole_cache() -> Any:
+    """An empty cache that keeps every position.
+
+    Made without the model's configuration, because layers with a sliding window would forget what is behind it, and
+    could then neither be cut back nor be continued for other rows; their masks leave it out all the same.
+    """
+    from transformers import DynamicCache
+
+    return DynamicCache()
 
 
 @contextmanager

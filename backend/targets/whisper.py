@@ -162,7 +162,14 @@ class Whisper(HuggingFaceTarget):
             results.append(Encoded(x, *first, text=spoken.words[row], others=others))
         return results
 
-    def _transcribe(self, encoded: Any) -> _Transcripts:
+    def transcripts(self, encoded: torch.Tensor, max_new_tokens: int) -> list[str]:
+        """Greedy transcripts [n] where the encoder's output is `encoded` [n, frames, d]."""
+        from transformers.modeling_outputs import BaseModelOutput
+
+        return self._transcribe(BaseModelOutput(last_hidden_state=encoded), max_new_tokens).words
+
+    @torch.no_grad()
+    def _transcribe(self, encoded: Any, max_new_tokens: int | None = None) -> _Transcripts:
         """The model's own greedy decoding, and the prompt it used, read off its first decoder call."""
         calls: list[torch.Tensor] = []
         rows = len(encoded.last_hidden_state)
@@ -174,7 +181,8 @@ class Whisper(HuggingFaceTarget):
 
         handle = self.model.get_decoder().register_forward_pre_hook(see, with_kwargs=True)
         # sounds that are no speech make Whisper repeat itself until it is stopped
-        wanted = {**self._greedy, **self._limit(self.section.transcript_tokens), **self._suppression()}
+        longest = self.section.transcript_tokens if max_new_tokens is None else max_new_tokens
+        wanted = {**self._greedy, **self._limit(longest), **self._suppression()}
         try:
             sequences = self.model.generate(encoder_outputs=encoded, return_timestamps=False, **wanted)
         finally:

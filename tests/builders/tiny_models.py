@@ -95,9 +95,19 @@ def tiny_whisper(
 
 
 def tiny_qwen2_audio(
-    folder: Path, *, window_seconds: int = 30, width: int = 32, layers: int = 3, encoder_layers: int = 2, seed: int = 0
+    folder: Path,
+    *,
+    window_seconds: int = 30,
+    width: int = 32,
+    layers: int = 3,
+    encoder_layers: int = 2,
+    seed: int = 0,
+    **text: Any,
 ) -> Path:
-    """A Qwen2AudioForConditionalGeneration: `layers` decoder blocks of `width`, 25 audio tokens a second."""
+    """A Qwen2AudioForConditionalGeneration: `layers` decoder blocks of `width`, 25 audio tokens a second.
+
+    `text` are further values of the decoder's configuration.
+    """
     file = byte_level_tokenizer(folder / "tokenizer.json", QWEN_SPECIAL)
     tokenizer = Qwen2TokenizerFast(
         tokenizer_file=str(file), unk_token=None, eos_token="<|im_end|>", pad_token="<|endoftext|>"
@@ -114,7 +124,7 @@ def tiny_qwen2_audio(
             "num_attention_heads": 2, "num_key_value_heads": 1, "vocab_size": len(tokenizer),
             "max_position_embeddings": 2048, "initializer_range": 0.2,
             "bos_token_id": ids["<|endoftext|>"], "eos_token_id": ids["<|im_end|>"],
-            "pad_token_id": ids["<|endoftext|>"],
+            "pad_token_id": ids["<|endoftext|>"], **text,
         },
         audio_token_index=ids["<|AUDIO|>"], initializer_range=0.2,
     )  # fmt: skip

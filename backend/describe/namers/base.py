@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from backend.errors import ArdError
 from backend.jobs.job import Job
 from backend.registry import Registry
 from backend.study.settings import Settings
@@ -56,6 +57,10 @@ class Namer(ABC):
 
         Raises ArdError if no name can be had at all (an endpoint that stays unreachable).
         """
+
+    def say(self, text: str) -> str:
+        """The greedy answer of its language model to one message; ArdError if it has none."""
+        raise ArdError(f"a {type(self).__name__} answers no questions", todo="Use the namer causal-lm or endpoint.")
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:

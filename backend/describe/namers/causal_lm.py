@@ -79,13 +79,17 @@ class CausalLMNamer(Namer):
         talk += [{"role": "assistant", "content": description}, {"role": "user", "content": self.short_prompt}]
         return Naming(description, self._answer(talk, min(SHORT_TOKENS, self.max_new_tokens)))
 
+    def say(self, text: str) -> str:
+        """Raises ArdError if the text is longer than the model can read."""
+        return self._answer([{"role": "user", "content": text}], self.max_new_tokens)
+
     @torch.no_grad()
     def _answer(self, talk: Sequence[dict[str, str]], max_new_tokens: int) -> str:
         ids = self._ids(talk).to(self.model.device)
         longest = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         if longest is not None and ids.shape[1] + max_new_tokens > longest:
             raise ArdError(
-                f"the captions are too long for the language model: {ids.shape[1]} tokens and {max_new_tokens} for the "
+                f"the text is too long for the language model: {ids.shape[1]} tokens and {max_new_tokens} for the "
                 f"answer, of {longest}",
                 path=self.source,
                 todo="Set captions.max_new_tokens lower, or use a model that reads more.",

@@ -36,5 +36,8 @@ class EndpointNamer(Namer):
         messages += [{"role": "assistant", "content": description}, {"role": "user", "content": self.short_prompt}]
         return Naming(description, self.endpoint.ask(messages))
 
+    def say(self, text: str) -> str:
+        return self.endpoint.ask([{"role": "user", "content": text}])
+
     def identity(self) -> dict[str, Any]:
         return {"namer": "endpoint", **self.endpoint.identity()}
