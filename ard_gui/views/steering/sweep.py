@@ -42,7 +42,7 @@ from ard_gui.state.steering_sweep import (
 from ard_gui.theme import colours
 from ard_gui.views.steering.study_ties import follow_study, places_of
 from ard_gui.views.steering.sweep_curves import SweepCurves
-from ard_gui.views.steering.sweep_lines import FIGURES, line_of, overrides_told, row_of
+from ard_gui.views.steering.sweep_lines import FIGURES, asked_told, line_of, overrides_told, row_of
 from ard_gui.views.steering.sweep_table import SweepTable
 from backend.study.atomic import write_text
 
@@ -63,7 +63,7 @@ class SweepView(QWidget):
         self.steps, self.words = QLineEdit(DEFAULT_STEPS[VALUE]), QLineEdit()
         self.start, self.copy, self.export = QPushButton("S&tart"), QPushButton("&Copy CSV"), QPushButton("E&xport …")
         self.note, self.problem = QLabel(), QLabel()
-        self.table, self.curves = SweepTable(), SweepCurves()
+        self.table, self.curves = SweepTable(), SweepCurves(session.worker)
         self.dialog: QFileDialog | None = None
         self._running_for: Setup | None = None
         self._stale = True
@@ -121,7 +121,7 @@ class SweepView(QWidget):
         if plan is None:
             return []
         sweep, _ = plan
-        told = self._asked(setup)
+        told = asked_told(setup, ranking)
         beside = [(name, None, self.sweep.beside(name, setup, ranking), told) for name in self._beside()]
         steps = [
             ("steered", step, self.sweep.point(sweep, setup, ranking, step),
@@ -158,16 +158,6 @@ class SweepView(QWidget):
             lambda _: notices.info(f"{len(rows)} answers written to {path}"),
             lambda failure: notices.error(f"the sweep could not be written: {failure.text}", failure.details),
         )
-
-    def _asked(self, setup: Setup) -> dict[str, Any]:
-        sound = setup.sound
-        settings = setup.settings
-        return {
-            "sae": self._state.ranking, "record": sound.record if sound else "", "path": sound.path if sound else "",
-            "prompt": setup.prompt, "overrides": "", "mode": settings.mode, "positions": settings.positions,
-            "decode": settings.decode, "add_error": settings.add_error, "max_new_tokens": settings.tokens,
-            "temperature": settings.temperature, "seed": settings.seed,
-        }  # fmt: skip
 
     # the widget
 
@@ -210,8 +200,7 @@ class SweepView(QWidget):
         halves.addWidget(self.table)
         halves.addWidget(self.curves)
         halves.setChildrenCollapsible(False)
-        halves.setStretchFactor(0, 3)
-        halves.setStretchFactor(1, 2)
+        halves.setSizes([300, 200])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.addLayout(fields)
@@ -306,7 +295,7 @@ class SweepView(QWidget):
         if plan is not None and not reason:
             self._show(plan, points)
         elif reason:
-            self.table.show_lines(FIGURES, ())
+            self.table.show_lines(("note", *FIGURES), ())
             self.curves.show_curves((), {}, {}, "")
 
     def _points(self, sweep: Sweep) -> list[Point | None]:
@@ -330,7 +319,7 @@ class SweepView(QWidget):
         lines += [
             line_of(sweep.told(step), found, base, words) for step, found in zip(sweep.steps, points, strict=True)
         ]
-        self.table.show_lines((*(f"p({word})" for word in words), *FIGURES), lines)
+        self.table.show_lines(("note", *(f"p({word})" for word in words), *FIGURES), lines)
         curves = {
             word: [math.nan if one is None else one.words.get(word, math.nan) for one in points] for word in words
         }
