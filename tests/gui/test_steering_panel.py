@@ -199,6 +199,22 @@ def test_kind_of_model_decides_what_a_prompt_means(window: MainWindow, tiny_stud
     assert model_told(tiny_study).prompts[0][1] == "Generate a detailed caption for the audio clip"
 
 
+def test_prompts_asked_before_and_questions_about_steered_names_are_offered(window: MainWindow) -> None:
+    panel, state = panel_of(window), window.session.steering
+    until(lambda: panel.prompt.kind == "transcript")
+    panel.prompt.show_kind("question", (("As before", "Describe it."), ("x", "Is {name} heard?")))
+    state.set_prompt("What is it?")
+    state.asked()
+    panel.prompt.menu.aboutToShow.emit()
+    texts = [action.text() for action in panel.prompt.menu.actions()]
+    assert texts == ["Asked before", "What is it?", "To begin with", "As before"]
+    state.add_set("dog", [(1, 2.0)])
+    panel.prompt.menu.aboutToShow.emit()
+    panel.prompt.menu.actions()[-1].trigger()
+    assert (state.now.prompt, panel.prompt.field.toPlainText()) == ("Is dog heard?", "Is dog heard?")
+    window.session.answers.stop()
+
+
 def test_presets_come_back_with_values_and_settings(window: MainWindow) -> None:
     panel, state = panel_of(window), window.session.steering
     state.add_features([(1, 2.0)])
