@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import result
+import soundfile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -148,10 +149,15 @@ def report(client: Client, ids: list[int], rate: float) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def length_and_name(path: Path) -> tuple[float, str]:
+    """Length and name of a sound, so that the longest is one and the same everywhere."""
+    return float(soundfile.info(path).duration), path.name
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", type=Path)
-    parser.add_argument("--clip", type=Path, help="a sound; the first of resources/demo/clips otherwise")
+    parser.add_argument("--clip", type=Path, help="a sound; the longest of resources/demo/clips otherwise")
     parser.add_argument("--sae", default="decoder.1-shipped")
     parser.add_argument("--mode", default="pre_topk")
     parser.add_argument("--seconds", type=float, default=10)
@@ -159,7 +165,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(chosen.threads)
-    clip = chosen.clip or min((ROOT / "resources" / "demo" / "clips").rglob("*.flac"))
+    clip = chosen.clip or max((ROOT / "resources" / "demo" / "clips").rglob("*.flac"), key=length_and_name)
     began, client = time.monotonic(), Client(chosen.study.resolve())
     try:
         encoded = client.wait(client.ask("encode", path=str(clip.resolve()), sae=chosen.sae))
