@@ -47,6 +47,8 @@ def check_made_for(path: Path, weights: str, layer: str) -> None:
 
 
 def _object(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ArdError("there is no such file of concepts", path=path, todo="Correct --features.")
     found = read_json(path)
     if not isinstance(found, dict):
         raise ArdError("this is no file of concepts", path=path, todo='Write {"speech": {"features": [[1, 2.5]]}}.')
