@@ -123,6 +123,7 @@ class Search:
         self.fingerprint = fingerprint({"settings": self.values, "inputs": self.inputs})
         self.path = study.features(sae_id) / f"effects-{self.fingerprint}.json"
         self.concept = f"{asked.label}={asked.target}"
+        self._written = 0
 
     def run(self, job: Job) -> Path:
         """Search, name the result in `current.json` and return its file; Stopped if the user asked for it.
@@ -198,12 +199,12 @@ class Search:
         from backend.steer.engine import Engine
         from backend.steer.spaces import SaeSpace
 
-        asked, written = self.asked, [0]
+        asked = self.asked
 
         def step(count: int) -> None:
             job.check_stop()
-            written[0] += count
-            job.progress(written[0], max(written[0] + 1, expected))
+            self._written += count
+            job.progress(self._written, max(self._written + 1, expected))
 
         clips = [one for one in half if one.value != asked.target][: asked.clips]
         expected = len(clips) * self._expected()
@@ -220,7 +221,7 @@ class Search:
 
         asked = self.asked
         several = len(asked.times) * asked.candidates + 2 * len(asked.sizes) * len(asked.set_times)
-        return several + max(0, asked.greedy - 1) * GREEDY_TRIED
+        return several + max(0, asked.greedy - 1) * GREEDY_TRIED + 4 + asked.random
 
     def _random(self, chosen: Sequence[int], maximum: Floats) -> dict[str, tuple[int, ...]]:
         """Sets of other living features, by name."""
