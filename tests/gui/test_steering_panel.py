@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from gui.fitting import clipped
+from gui.test_accessible_names import nameless
 from gui.waiting import until
 from gui.walking import concepts
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
@@ -25,9 +26,15 @@ from ard_gui.state.steering_rows import feature_row
 from ard_gui.theme import apply_theme
 from ard_gui.views.steering.add_feature import MARKED, NEIGHBOURS, SETS, SOUND, AddFeature
 from ard_gui.views.steering.answers import AnswerPane, figures, warning
+from ard_gui.views.steering.blind import BlindView
+from ard_gui.views.steering.code import CodeView
 from ard_gui.views.steering.panel import SteeringPanel
+from ard_gui.views.steering.sweep import SweepView
+from backend.store import effects
 from backend.store.notes.steering import AnswerToken
+from backend.study.atomic import read_json
 from backend.study.folder import Study
+from backend.study.manifest import write_manifest
 
 Make = Callable[..., MainWindow]
 
@@ -117,19 +124,35 @@ def test_features_are_added_by_number_name_neighbourhood_and_sound(window: MainW
     dialog.close()
 
 
+def put_sets(study: Study, sae: str, **sets: list[list[float]]) -> None:
+    """Write the result of a search for features as `ard effects` does, for each concept."""
+    weights = read_json(study.sae(sae) / "config.json")["weights_hash"]
+    for target, features in sets.items():
+        shares = {"value": 0.8, "count": 8, "n": 10, "low": 0.49, "high": 0.94}
+        best = {"features": features, "times": 1.0, "how": "effect", "selection": shares, "held_out": shares}
+        settings = {"label": "kind", "target": target, "mode": "delta", "positions": "prompt", "decode": "off"}
+        path = study.features(sae) / f"effects-{target}.json"
+        outputs = {"ranking": [], "tried": [], "sets": {"set": best | {"displacement": 1.0}}, "controls": []}
+        write_manifest(
+            path, stage="effects", fingerprint=target, settings=settings | {"prompt": ""}, inputs={"weights": weights},
+            outputs=outputs, seconds=0.0, figures={},
+        )  # fmt: skip
+        effects.name(study, sae, path, f"kind={target}")
+
+
 def test_stored_set_is_one_row_with_one_slider(window: MainWindow, tiny_study: Study) -> None:
     session, panel = window.session, panel_of(window)
-    name = session.ranking_name
-    place = tiny_study.features(name) / "effects-1.json"
-    sets = [{"name": "dog", "features": [[1, 2.0], [2, 4.0]]}, {"name": "bad", "features": [[10**6, 1.0]]}, 7]
-    place.write_text(json.dumps({"sets": sets}))
-    panel.sets = concept_sets(tiny_study, name, session.features)
-    assert [one.name for one in panel.sets] == ["dog"]
+    put_sets(tiny_study, session.ranking_name, dog=[[1, 2.0], [2, 4.0]], gone=[[10**6, 1.0]])
+    panel.sets = concept_sets(tiny_study, session.ranking_name, session.features)
+    assert [(one.name, one.told) for one in panel.sets] == [
+        ("dog", "delta, positions prompt; shifted 8 of 10 held-out clips")
+    ]
     panel.add_features(SETS)
     assert panel.dialog is not None
     panel.dialog.add_marked()
     panel.dialog.close()
     row = panel.rows.rows["set dog"]
+    assert (session.steering.now.settings.mode, session.steering.now.settings.positions) == ("delta", "prompt")
     row.slider.setFocus()
     QTest.keyClick(row.slider, Qt.Key.Key_Right)
     assert session.steering.now.overrides == ((1, 2.2), (2, 4.4))
@@ -151,6 +174,18 @@ def test_rows_are_bypassed_reset_and_removed_by_keyboard(window: MainWindow) -> 
     assert (len(session.steering.now.overrides), panel.bypass.isChecked()) == (2, False)
     QTest.keyClick(first.remove, Qt.Key.Key_Space)
     assert list(panel.rows.rows) == ["2"]
+
+
+def test_views_beside_the_answers_are_made_when_they_are_shown(window: MainWindow) -> None:
+    panel = panel_of(window)
+    assert [panel.tabs.tabText(place) for place in range(panel.tabs.count())] == [
+        "Answers", "Sweep", "Code", "Saved", "A/B",
+    ]  # fmt: skip
+    kinds = {"Sweep": SweepView, "Code": CodeView, "A/B": BlindView}
+    for title, kind in kinds.items():
+        assert isinstance(panel.tab(title), kind)
+        assert nameless(panel) == []
+    assert panel.tab("Answers") is panel.answers
 
 
 def test_typed_value_is_absolute(window: MainWindow) -> None:
