@@ -163,7 +163,7 @@ class CodeView(QWidget):
             self.table.show_code(shown)
         self.table.setEnabled(self.code.present)
         self.told.setText("" if shown is None else shown.sentence(self._name_of))
-        self.line.setText("" if shown is None else f"{_line(shown.line, raw=self._raw)} {KEY}")
+        self.line.setText("" if shown is None else f"{_line(shown.line, raw=self._state.raw)} {KEY}")
         self.seconds.setText("" if shown is None or shown.seconds is None else _seconds(shown.seconds))
         self.play.setEnabled(shown is not None and shown.seconds is not None)
         for widget in (self.told, self.line):
@@ -188,10 +188,6 @@ class CodeView(QWidget):
             for widget in (self.position, self.slider):
                 widget.setRange(0, max(0, positions - 1))
         self.position.setSuffix(f" of {positions}")
-
-    @property
-    def _raw(self) -> bool:
-        return self._state.ranking.startswith("raw-")
 
     def _name_of(self, feature: int) -> str:
         return self._session.notes.feature(feature).name or self._session.automatic_name(feature)
