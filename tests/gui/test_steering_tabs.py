@@ -88,7 +88,7 @@ def start_threads(session: Session, views: dict[str, QWidget]) -> None:
         view = views[name]
         assert isinstance(view, (CodeView, BlindView))
         view.sound.toggle(sound, session.overview.study, {})
-        until(lambda view=view: view.sound.playing)  # type: ignore[misc]
+        until(lambda view=view: view.sound.playing)
         view.sound.leave()
     until(lambda: session.answers.is_present("original") and not session.answers.busy, SECONDS)
 
@@ -198,6 +198,7 @@ def test_each_value_of_a_sweep_has_its_own_answer_beside_the_original(sweep: Swe
     for row, line in zip(rows, sweep.table.lines, strict=True):
         assert line.text.split() == row["answer"].split()
     last = sweep.table.item(4, ANSWER)
+    assert last is not None
     assert last.data(MARKS) == answer_diff(rows[0]["answer"], sweep.table.lines[4].text).added
     assert last.data(MARKS)
 
@@ -271,9 +272,10 @@ def test_a_sweep_ends_when_something_else_is_changed(sweep: SweepView, session: 
     sweep.steps.setText(", ".join(map(str, range(30))))
     sweep.start_or_stop()
     session.steering.set_amount(str(steered), 3.0)
-    assert sweep.sweep.running, "its own slider does not matter"
+    running = [sweep.sweep.running]
     session.steering.set_prompt("another prompt")
-    assert not sweep.sweep.running
+    running.append(sweep.sweep.running)
+    assert running == [True, False], "its own slider does not matter, the prompt does"
     assert sweep.problem.text() == CHANGED
 
 

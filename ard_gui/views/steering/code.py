@@ -171,8 +171,8 @@ class CodeView(QWidget):
         ready = setup.sound is not None and bool(self._state.ranking)
         self.ask.setEnabled(ready)
         self.ask.setVisible(not self._started and not self._session.answers.live)
-        for widget in (self.position, self.slider):
-            widget.setEnabled(ready and shown is not None)
+        self.position.setEnabled(ready and shown is not None)
+        self.slider.setEnabled(ready and shown is not None)
         warned = "" if shown is None else " ".join(f"{one[0].upper()}{one[1:]}." for one in shown.warnings)
         nothing = "" if setup.overrides or shown is None else "No feature is set: before and after are the same."
         text = self.code.problem or (NO_SOUND if setup.sound is None else "") or self.code.doing or nothing or warned

@@ -191,11 +191,11 @@ class SweepView(QWidget):
         self.copy.setToolTip("Put the table on the clipboard as CSV")
         self.export.setToolTip("Write the table as CSV or JSON, with everything that was asked")
         fields, named = QGridLayout(), (("S&weep", self.target), ("&Values", self.steps), ("Wor&ds", self.words))
-        for row, (text, widget) in enumerate(named):
-            label = QLabel(text)
-            label.setBuddy(widget)
-            fields.addWidget(label, row, 0)
-            fields.addWidget(widget, row, 1, 1, 1 if widget is self.target else 2)
+        for row, (text, field) in enumerate(named):
+            head = QLabel(text)
+            head.setBuddy(field)
+            fields.addWidget(head, row, 0)
+            fields.addWidget(field, row, 1, 1, 1 if field is self.target else 2)
         fields.addWidget(self.unit, 0, 2)
         fields.setColumnStretch(1, 1)
         buttons = QHBoxLayout()
