@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -113,9 +114,14 @@ def test_time_left_follows_from_the_time_that_was_needed() -> None:
 
 
 def test_a_sweep_is_written_with_exact_numbers_and_nothing_where_nothing_is_known() -> None:
-    rows = [{"step": 0.1, "answer": 'a "b", c', "coherent": True, "survived": (1.0, None)}, {"step": None}]
+    rows: list[dict[str, Any]] = [
+        {"step": 0.1, "answer": 'a "b", c', "coherent": True, "survived": (1.0, None)},
+        {"step": None},
+    ]
     assert as_csv(rows) == 'step,answer,coherent,survived\n0.1,"a ""b"", c",true,1.0 \n,,,\n'
     assert as_csv([]) == ""
+    # a carriage return would end the line for whoever reads it
+    assert as_csv([{"answer": "one\rtwo\r\nthree"}]) == 'answer\n"one\ntwo\nthree"\n'
 
 
 def test_what_came_in_and_what_left_is_told_in_words() -> None:

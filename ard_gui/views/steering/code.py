@@ -163,7 +163,7 @@ class CodeView(QWidget):
             self.table.show_code(shown)
         self.table.setEnabled(self.code.present)
         self.told.setText("" if shown is None else shown.sentence(self._name_of))
-        self.line.setText("" if shown is None else f"{_line(shown.line, raw=self._raw)} {KEY}")
+        self.line.setText("" if shown is None else f"{_line(shown.line, raw=self._state.raw)} {KEY}")
         self.seconds.setText("" if shown is None or shown.seconds is None else _seconds(shown.seconds))
         self.play.setEnabled(shown is not None and shown.seconds is not None)
         for widget in (self.told, self.line):
@@ -171,8 +171,8 @@ class CodeView(QWidget):
         ready = setup.sound is not None and bool(self._state.ranking)
         self.ask.setEnabled(ready)
         self.ask.setVisible(not self._started and not self._session.answers.live)
-        for widget in (self.position, self.slider):
-            widget.setEnabled(ready and shown is not None)
+        self.position.setEnabled(ready and shown is not None)
+        self.slider.setEnabled(ready and shown is not None)
         warned = "" if shown is None else " ".join(f"{one[0].upper()}{one[1:]}." for one in shown.warnings)
         nothing = "" if setup.overrides or shown is None else "No feature is set: before and after are the same."
         text = self.code.problem or (NO_SOUND if setup.sound is None else "") or self.code.doing or nothing or warned
@@ -188,10 +188,6 @@ class CodeView(QWidget):
             for widget in (self.position, self.slider):
                 widget.setRange(0, max(0, positions - 1))
         self.position.setSuffix(f" of {positions}")
-
-    @property
-    def _raw(self) -> bool:
-        return self._state.ranking.startswith("raw-")
 
     def _name_of(self, feature: int) -> str:
         return self._session.notes.feature(feature).name or self._session.automatic_name(feature)

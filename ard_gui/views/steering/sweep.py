@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer
 from PySide6.QtGui import QColor, QGuiApplication, QPalette, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
@@ -47,6 +47,7 @@ from ard_gui.views.steering.sweep_table import SweepTable
 from backend.study.atomic import write_text
 
 KINDS = "CSV (*.csv);;JSON (*.json)"
+SOON_MS = 40
 UNITS = {VALUE: "values", TIMES: "multiples"}
 EMPTY = "A sweep asks for the answer at each of several values of a slider, and puts them below each other."
 CHANGED = "Something else than the swept slider was changed: the sweep was stopped. Start sweeps anew."
@@ -66,7 +67,12 @@ class SweepView(QWidget):
         self.table, self.curves = SweepTable(), SweepCurves(session.worker)
         self.dialog: QFileDialog | None = None
         self._running_for: Setup | None = None
-        self._stale = True
+        self._stale, self._running = True, False
+        # answers of one batch arrive together, and the curves are drawn once for them
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(SOON_MS)
+        self._soon.timeout.connect(self._refresh)
         self._build()
         self._connect()
         follow_study(session, self.sweep)
@@ -185,11 +191,11 @@ class SweepView(QWidget):
         self.copy.setToolTip("Put the table on the clipboard as CSV")
         self.export.setToolTip("Write the table as CSV or JSON, with everything that was asked")
         fields, named = QGridLayout(), (("S&weep", self.target), ("&Values", self.steps), ("Wor&ds", self.words))
-        for row, (text, widget) in enumerate(named):
-            label = QLabel(text)
-            label.setBuddy(widget)
-            fields.addWidget(label, row, 0)
-            fields.addWidget(widget, row, 1, 1, 1 if widget is self.target else 2)
+        for row, (text, field) in enumerate(named):
+            head = QLabel(text)
+            head.setBuddy(field)
+            fields.addWidget(head, row, 0)
+            fields.addWidget(field, row, 1, 1, 1 if field is self.target else 2)
         fields.addWidget(self.unit, 0, 2)
         fields.setColumnStretch(1, 1)
         buttons = QHBoxLayout()
@@ -215,7 +221,7 @@ class SweepView(QWidget):
         self._state.changed.connect(self._setup_changed)
         self._session.ranking_opened.connect(self.sweep.forget)
         self._session.notes.changed.connect(self._name_targets)
-        self.sweep.changed.connect(self._refresh)
+        self.sweep.changed.connect(self._sweep_changed)
         self.unit.currentIndexChanged.connect(self._unit_chosen)
         self.target.currentIndexChanged.connect(lambda _: self._target_chosen())
         self.steps.textChanged.connect(lambda _: self._refresh())
@@ -273,7 +279,15 @@ class SweepView(QWidget):
             self.steps.setText(DEFAULT_STEPS[str(self.unit.currentData())])
         self._refresh()
 
+    def _sweep_changed(self) -> None:
+        before, self._running = self._running, self.sweep.running
+        if not (before and self._running):
+            self._refresh()
+        elif not self._soon.isActive():
+            self._soon.start()
+
     def _refresh(self) -> None:
+        self._soon.stop()
         if not self.isVisible():
             self._stale = True
             return
@@ -304,7 +318,7 @@ class SweepView(QWidget):
 
     def _beside(self) -> tuple[str, ...]:
         """Rows above the values: the reconstruction of raw units is the original itself."""
-        return ("original",) if self._state.ranking.startswith("raw-") else ("original", "reconstructed")
+        return ("original",) if self._state.raw else ("original", "reconstructed")
 
     def _watched(self, plan: tuple[Sweep, tuple[str, ...]]) -> tuple[str, ...]:
         return plan[1] or self.sweep.words_of(plan[0], self._state.now, self._state.ranking)

@@ -38,6 +38,7 @@ class SweepCurves(QWidget):
         self._worker, self._loading = worker, False
         self.legend = QLabel()
         self.plot: Any = None
+        self.curves: dict[str, Any] = {}
         self._shown: tuple[Sequence[float], Mapping[str, Sequence[float]], Mapping[str, float], str] = ((), {}, {}, "")
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setWordWrap(True)
@@ -74,53 +75,59 @@ class SweepCurves(QWidget):
         self.legend.show()
 
     def _make(self, pyqtgraph: Any) -> None:
-        self.plot = pyqtgraph.PlotWidget(enableMenu=False)
+        """Axes and a box for curves; pyqtgraph's own plot comes with menus that nothing here needs."""
+        self.plot = pyqtgraph.GraphicsLayoutWidget()
+        self.plot.setAccessibleName("Probabilities of the words by value")
         for widget in (self.plot, self.plot.viewport()):
             widget.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.plot.setAccessibleName("Probabilities of the words by value")
-        self.plot.setMouseEnabled(False, False)
-        self.plot.hideButtons()
-        self.plot.setAntialiasing(True)
+            widget.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._box = pyqtgraph.ViewBox(enableMenu=False, enableMouse=False)
+        self._axes = {name: pyqtgraph.AxisItem(name) for name in ("left", "bottom")}
+        self._curve, self._level = pyqtgraph.PlotDataItem, pyqtgraph.InfiniteLine
+        self.plot.ci.layout.setSpacing(0)
+        self.plot.ci.layout.setContentsMargins(2, 2, 6, 2)
+        for item, row, column in ((self._axes["left"], 0, 0), (self._box, 0, 1), (self._axes["bottom"], 1, 1)):
+            self.plot.addItem(item, row, column)
+        for axis in self._axes.values():
+            axis.linkToView(self._box)
+            axis.enableAutoSIPrefix(False)
         self._layout.addWidget(self.plot, 1)
-        self._level = pyqtgraph.InfiniteLine
         self._style()
         self._draw()
 
     def _style(self) -> None:
-        palette, ink = map_palette(), QColor(colours().muted)
-        self.plot.setBackground(palette["ground"])
-        for name in ("left", "bottom"):
-            axis = self.plot.getAxis(name)
-            axis.enableAutoSIPrefix(False)
+        self.plot.setBackground(map_palette()["ground"])
+        for axis in self._axes.values():
             axis.setPen(QPen(QColor(colours().line)))
-            axis.setTextPen(QPen(ink))
+            axis.setTextPen(QPen(QColor(colours().muted)))
             axis.setStyle(tickFont=points(0.85), hideOverlappingLabels=True)
 
     def _draw(self) -> None:
         steps, words, original, axis = self._shown
         palette = map_palette()
-        self.plot.clear()
+        self._box.clear()
+        self.curves = {}
         highest = SMALLEST_TOP
         order = sorted(range(len(steps)), key=lambda at: steps[at])
         for place, (word, shares) in enumerate(words.items()):
             colour = QColor(palette[f"category{place % 10}"])
             known = [(steps[at], shares[at]) for at in order if math.isfinite(shares[at])]
-            x, y = [one for one, _ in known], [one for _, one in known]
-            highest = max(highest, *y, original.get(word, 0.0)) if known else highest
+            highest = max(highest, original.get(word, 0.0), *(share for _, share in known))
             if word in original:
                 dashed = _cosmetic(colour, 1, Qt.PenStyle.DashLine)
-                self.plot.addItem(self._level(original[word], angle=0, pen=dashed))
-            self.plot.plot(
-                x, y, pen=_cosmetic(colour, CURVE), symbol=SYMBOLS[place][0],
-                symbolBrush=colour, symbolPen=None, symbolSize=SYMBOL,
+                self._box.addItem(self._level(original[word], angle=0, pen=dashed))
+            self.curves[word] = self._curve(
+                [step for step, _ in known], [share for _, share in known], pen=_cosmetic(colour, CURVE),
+                symbol=SYMBOLS[place][0], symbolBrush=colour, symbolPen=None, symbolSize=SYMBOL, antialias=True,
             )  # fmt: skip
+            self._box.addItem(self.curves[word])
         if len(steps):
             low, high = min(steps), max(steps)
-            self.plot.setXRange(low, high if high > low else low + 1, padding=0.05)
-        self.plot.setYRange(0.0, min(1.05, highest * HEADROOM), padding=0.0)
-        label = {"color": colours().muted, "font-size": f"{points(0.85).pointSizeF():.1f}pt"}
-        self.plot.setLabel("bottom", axis, **label)
-        self.plot.setLabel("left", "probability", **label)
+            self._box.setXRange(low, high if high > low else low + 1, padding=0.05)
+        self._box.setYRange(0.0, min(1.05, highest * HEADROOM), padding=0.0)
+        look = {"color": colours().muted, "font-size": f"{points(0.85).pointSizeF():.1f}pt"}
+        self._axes["bottom"].setLabel(axis, **look)
+        self._axes["left"].setLabel("probability", **look)
 
     def _explain(self) -> None:
         _, words, original, _ = self._shown

@@ -20,10 +20,10 @@ def line_of(step: str, point: Point | None, base: str | None, words: tuple[str, 
     if point is None:
         return Line(step, figures=("",) * (1 + len(words) + len(FIGURES)))
     said = point.answer.said
-    marks = () if base is None or step == "original" else answer_diff(base, said.text).added
+    text, inner = " ".join(said.text.split()), point.answer.representation
+    marks = () if base is None or step == "original" else answer_diff(base, text).added
     notes = ["not coherent" if said.coherent is False else "", "" if said.ended or not said.tokens else "cut"]
     note = ", ".join(one for one in notes if one)
-    text, inner = said.text, point.answer.representation
     if inner is not None:
         text = f"the last layer's states move by {number(inner.change[-1])} of their size"
     why = point.answer.why if said.coherent is False else ""

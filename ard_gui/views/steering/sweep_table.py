@@ -37,6 +37,7 @@ class Line:
     step : str
         As it is written, or the name of a condition.
     text : str
+        In one line.
     marks : tuple of Span
         Words of the text that the original lacks.
     figures : tuple of str
@@ -143,12 +144,12 @@ class SweepTable(QTableWidget):
 
     def _fill(self, row: int, line: Line) -> None:
         told = tip(*line.told.split("\n"))
-        for column, text in enumerate((line.step, " ".join(line.text.split()), *line.figures)):
+        for column, text in enumerate((line.step, line.text, *line.figures)):
             item = QTableWidgetItem(text)
             item.setToolTip(told)
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{self._titles[column]}: {text or 'none'}")
             if column == ANSWER:
-                item.setData(MARKS, line.marks if text == line.text else ())
+                item.setData(MARKS, line.marks)
             elif column != NOTE:
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             if line.warns and column in (STEP, NOTE):
