@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ard_gui.state.share_interval import share_interval
+from backend.export.shares import wilson
 from backend.export.wording import number
 from backend.store.notes.steering import SteeredClip
 
@@ -95,7 +95,7 @@ class Outcome:
     @property
     def interval(self) -> tuple[float, float]:
         """95 % Wilson interval of the share."""
-        return share_interval(self.right, self.n)
+        return wilson(self.right, self.n)
 
 
 class BlindTest:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +10,7 @@ from typing import Any
 from ard_gui.state.answer_diff import words
 from ard_gui.state.steering import Setup
 from ard_gui.state.steering_rows import HIGHEST, Row, rounded
+from backend.export.csv_text import csv_text
 
 VALUE, TIMES = "value", "times"
 TOGETHER = ""
@@ -121,21 +120,5 @@ def time_left(seconds: float, done: int, of: int) -> str:
 
 
 def as_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """A line per row under the names of the first one; nothing for None, exact numbers."""
-    text = io.StringIO(newline="")
-    if rows:
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n", restval="")
-        writer.writeheader()
-        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    return text.getvalue()
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (tuple, list)):
-        return " ".join(map(_cell, value))
-    # the writer puts no quotes round a carriage return, at which a reader ends the line
-    return repr(value) if isinstance(value, float) else str(value).replace("\r\n", "\n").replace("\r", "\n")
+    """A line per row under the names of the first one; "" for no rows."""
+    return csv_text(rows, list(rows[0])) if rows else ""

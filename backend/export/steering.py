@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import re
 import shlex
 import subprocess
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backend.errors import ArdError
+from backend.export.csv_text import csv_text
 from backend.export.markdown import escaped
 from backend.export.wording import number
 from backend.store.notes.notes import Notes
@@ -121,16 +120,16 @@ def as_csv(records: Sequence[SteeringRecord]) -> str:
 
     Numbers of several features stand with spaces between them, names with " | ".
     """
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=COLUMNS, lineterminator="\n", restval="")
-    writer.writeheader()
+    return csv_text(_rows(records), COLUMNS)
+
+
+def _rows(records: Sequence[SteeringRecord]) -> Iterator[dict[str, Any]]:
     for one in records:
         head = _head(one) | ({} if one.result is None else _settings(one.result))
         head |= {"command": one.command, "problem": one.saved.contents.problem}
         conditions = [] if one.result is None else ordered(one.result.conditions)
         for row in [_answer(name, found) for name, found in conditions] or [{}]:
-            writer.writerow({name: _cell(value) for name, value in (head | row).items()})
-    return text.getvalue()
+            yield head | row
 
 
 def as_json(records: Sequence[SteeringRecord]) -> str:
@@ -204,17 +203,6 @@ def _settings(result: SteeringResult) -> dict[str, Any]:
 def _answer(name: str, found: Condition) -> dict[str, Any]:
     plain = ("text", "kl_first", "kl_answer", "repetition", "coherent", "ended", "survived")
     return {"condition": name, "tokens": len(found.tokens), **{one: getattr(found, one) for one in plain}}
-
-
-def _cell(value: Any) -> str:
-    """Text of one cell; floats in full precision."""
-    if isinstance(value, list | tuple):
-        return " ".join(_cell(one) or "-" for one in value)
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return json.dumps(value)
-    return repr(value) if isinstance(value, float) else str(value)
 
 
 def _section(one: SteeringRecord) -> str:

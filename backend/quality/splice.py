@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from backend.errors import ArdError
-from backend.evaluate.intervals import wilson
+from backend.export.shares import wilson
 from backend.jobs.job import Job
 from backend.sae.base import Sae
 from backend.targets.base import Target, Wave

@@ -147,9 +147,9 @@ def test_features_are_mapped_by_whole_words_of_their_names_the_largest_m_first()
 
 
 def test_mean_of_random_sets_has_the_clips_as_its_n() -> None:
-    from backend.evaluate.intervals import wilson
     from backend.evaluate.sensitivity.outcome import Case
     from backend.evaluate.sensitivity.replies import Reply
+    from backend.export.shares import wilson
 
     def shifted(count: int) -> Condition:
         cases = tuple(Case(False, True, i < count) for i in range(10))

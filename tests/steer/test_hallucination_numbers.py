@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from backend.errors import ArdError
+from backend.export.shares import Share
 from backend.steer.hallucination.logistic import f1, fit, s_vector, steering_vector, strongest
 from backend.steer.hallucination.rates import bootstrap, detection_rate, paired_difference
 from backend.steer.hallucination.wording import english_normaliser, error_rate, word_errors
-from backend.steer.shares import Share
 
 
 def test_detection_rate_of_five_clips_is_two_fifths_because_one_half_is_not_below_one_half() -> None:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from backend.export.shares import Share
 from backend.steer.answers import Sampling
 from backend.steer.classes import LabelledClip, targets_of
 from backend.steer.engine import Scene
 from backend.steer.intervention import Intervention
 from backend.steer.readers import BuiltinReader, WordsReader, question_for, reader_for
-from backend.steer.shares import Share
 from backend.steer.spaces import DirectionSpace
 from backend.steer.steerability.cells import cells
 from backend.steer.steerability.class_means import ClassMeans, streams

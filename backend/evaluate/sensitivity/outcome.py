@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend.evaluate.intervals import wilson
+from backend.export.shares import wilson
 
 DENOMINATORS = ("eligible", "label", "baseline", "changed")
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from backend.evaluate.intervals import wilson
 from backend.evaluate.judges.base import Verdict
 from backend.evaluate.sensitivity.features import Candidate
 from backend.evaluate.sensitivity.outcome import DENOMINATORS, Case, Rate, rates
 from backend.evaluate.sensitivity.replies import Reply, described
+from backend.export.shares import wilson
 
 ENOUGH = 30
 """Fewer eligible clips are marked in the tables."""

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from backend.evaluate.sensitivity.matching import displacement, matched, scaled
+from backend.export.shares import Share
 from backend.steer.answers import Sampling
 from backend.steer.classes import LabelledClip
 from backend.steer.coherence import coherence
 from backend.steer.engine import Engine, Scene
 from backend.steer.intervention import Decode, Intervention, Mode, Positions
 from backend.steer.readers import Reader
-from backend.steer.shares import Share
 from backend.targets.base import Wave
 
 ORIGINAL, RECONSTRUCTED = "original", "reconstructed"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from backend.steer.shares import Share
+from backend.export.shares import Share
 
 RESAMPLES = 2000
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from backend.export.csv_text import csv_text
 from backend.export.json_values import finite
 from backend.steer.hallucination.plan import Plan
 from backend.steer.hallucination.tables import Row
@@ -54,12 +53,7 @@ def write(found: dict[str, Any], out: Path) -> None:
 
 def as_csv(rows: Sequence[Row]) -> str:
     """Columns in the order they first appear; what is not there is empty."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n", restval="")
-    writer.writeheader()
-    writer.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
-    return text.getvalue()
+    return csv_text(rows, list(dict.fromkeys(name for row in rows for name in row)))
 
 
 def as_markdown(found: dict[str, Any]) -> str:

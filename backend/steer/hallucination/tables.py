@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from backend.export.shares import Share
 from backend.steer.hallucination.clips import Item
 from backend.steer.hallucination.plan import Plan
 from backend.steer.hallucination.push import Push
 from backend.steer.hallucination.rates import bootstrap, detected, detection_rate, paired_difference
 from backend.steer.hallucination.results import Results
 from backend.steer.hallucination.wording import ErrorRate, Normalise, error_rate
-from backend.steer.shares import Share
 
 Row = dict[str, Any]
 BINS = 20

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from backend.steer.shares import Share
+from backend.export.shares import Share
 from backend.steer.steerability.measure import ClipResult, SteeredRow
 
 Outcome = Literal["target", "changed"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.evaluate.intervals import wilson
+from backend.export.shares import wilson
 
 
 @pytest.mark.parametrize(
