@@ -126,6 +126,8 @@ TABLE: tuple[Entry, ...] = (
           tip="Give the marked features sliders in the steering panel."),
     Entry("steering.add_feature", "&Add features …", STEER, ("Ctrl+Shift+A",),
           tip="Add features to steer by number or name, from the selection, near others, or in the sound."),
+    Entry("steering.tested_sound", "Steer on the tested &sound", STEER,
+          tip="Take the sound of the panel Test a sound to the steering panel."),
     Entry("steering.run", "Ask the &model", STEER, ("Ctrl+Return",), tip="Ask for the answers to what is steered now."),
     Entry("steering.stop", "S&top", STEER, ("Ctrl+Shift+Return",), tip="Stop what the model is doing for the panel."),
     Entry("steering.bypass", "&Bypass all features", STEER, ("Ctrl+Shift+B",), checkable=True,

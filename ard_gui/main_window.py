@@ -64,7 +64,7 @@ class MainWindow(QMainWindow):
         self._make_docks()
         self.judging = Judging(self.session, self.actions_table, self)
         self.joins = TableJoins(self.session, self._concepts(), self.judging)
-        self.steering = SteeringJoins(self.session, self.actions_table, self._show_steering)
+        self.steering = SteeringJoins(self, self.session, self.actions_table, self._show_steering)
         self.taking_away = TakingAway(self.session, self.actions_table, self)
         self.dialogs = Dialogs(self, self.session, self.actions_table)
         self._bind()

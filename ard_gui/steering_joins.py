@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
 
 from ard_gui.actions import Actions
-from ard_gui.services.steered_sound import sound_of_clip
+from ard_gui.services.steered_sound import sound_of_clip, sound_of_file
 from ard_gui.services.steering_saving import overrides_told, steering_result
 from ard_gui.services.study_reading import OpenRanking
 from ard_gui.session import Session
@@ -33,8 +33,10 @@ class SteeringJoins(QObject):
         Brings the panel to the front and returns it.
     """
 
-    def __init__(self, session: Session, actions: Actions, show: Callable[[], SteeringPanel]) -> None:
-        super().__init__()
+    def __init__(
+        self, window: QObject, session: Session, actions: Actions, show: Callable[[], SteeringPanel]
+    ) -> None:  # fmt: skip
+        super().__init__(window)
         self._session, self._show = session, show
         self._bypass = actions["steering.bypass"]
         self._bind(actions)
@@ -47,6 +49,7 @@ class SteeringJoins(QObject):
         steering, answers = self._session.steering, self._session.answers
         actions.bind("steering.with_feature", self.with_feature)
         actions.bind("steering.add_feature", self.add_features)
+        actions.bind("steering.tested_sound", self.tested_sound)
         actions.bind("steering.run", self.run)
         actions.bind("steering.stop", answers.stop)
         actions.bind("steering.bypass", lambda: steering.bypass_all(self._bypass.isChecked()))
@@ -57,19 +60,29 @@ class SteeringJoins(QObject):
         actions.bind("steering.restart", answers.start_again)
 
     def with_feature(self) -> None:
-        """Sliders for the marked features, or for the one whose page is shown."""
+        """Sliders for the marked features, or for the one whose page is shown; the keyboard goes to the first."""
         ranking, selection = self._session.ranking, self._session.selection
         features = selection.features or ((selection.feature,) if selection.feature >= 0 else ())
         if ranking is None or not features:
             self._session.notices.warning("Choose a feature in the table first.")
             return
-        self._show()
-        maxima = ranking.columns["max"]
+        panel, maxima = self._show(), ranking.columns["max"]
         self._session.steering.add_features((k, float(maxima[k])) for k in features)
+        panel.rows.focus_row(str(features[0]))
 
     def add_features(self) -> None:
         """Open the dialog that adds features."""
         self._show().add_features()
+
+    def tested_sound(self) -> None:
+        """Steer on the sound that was tested, with its features at hand in the dialog that adds features."""
+        path = self._session.sound_test.path
+        if path is None:
+            self._session.notices.warning("Test a sound first: drop one on the panel, choose one, or record.")
+            return
+        self._show()
+        self._session.steering.set_follows(False)
+        self._session.steering.set_sound(sound_of_file(path))
 
     def run(self) -> None:
         """Ask for the answers to what is steered now."""

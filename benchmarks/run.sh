@@ -3,6 +3,7 @@
 #
 #   VENV         ARD's environment (made by `make setup`)
 #   STUDY        a finished study for the extraction and retrieval overheads; they are left out without one
+#   DEMO         the demo study, for a dragged slider; left out without one
 #   BENCH_VENV   environment of the peers, made here
 #   TORCH_INDEX  where PyTorch comes from, as for `make setup`
 #   ROUNDS       timed steps per trainer (20)
@@ -48,6 +49,12 @@ if [ -n "$STUDY" ] && [ -f "$STUDY/study.toml" ]; then
 else
     say "no study: extraction_overhead, retrieval_overhead and listening are left out (make bench STUDY=DIR)"
 fi
+if [ -n "${DEMO:-}" ] && [ -f "$DEMO/study.toml" ]; then
+    run steering_drag "$VENV/bin/python" benchmarks/steering_drag.py "$DEMO" --threads "$THREADS"
+else
+    say "no demo study: steering_drag is left out (make bench DEMO=DIR)"
+fi
+run steering "$VENV/bin/python" benchmarks/steering.py --threads "$THREADS"
 run retrieval_memory "$VENV/bin/python" benchmarks/retrieval_memory.py
 run playback "$VENV/bin/python" benchmarks/playback.py
 run monosemanticity "$VENV/bin/python" benchmarks/monosemanticity.py

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from backend.study.folder import Study
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -36,3 +39,16 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         )
     for test, seconds, worked in sorted(_stalls, key=lambda one: -one[2])[:SLOWEST]:
         terminalreporter.write_line(f"{seconds * 1000:6.0f} ms, computing {worked * 1000:4.0f} ms  {test}")
+
+
+@pytest.fixture(scope="session")
+def steering_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A random model of the Qwen2-Audio class with a TopK SAE and raw units on the middle of its decoder."""
+    from builders.tiny_models import tiny_qwen2_audio
+    from builders.tiny_study import finished_study
+
+    return finished_study(
+        tmp_path_factory.mktemp("steering"), build=lambda folder: tiny_qwen2_audio(folder, window_seconds=2),
+        layer="decoder.1", train={"steps": 40, "threads": 1}, retrieve={"raw_units": True, "p": 2},
+        sae={"architecture": ["topk"]},
+    )  # fmt: skip

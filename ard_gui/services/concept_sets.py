@@ -1,57 +1,61 @@
-"""Sets of features that stand for a concept, as a study keeps them: `features/<sae>/effects*.json`."""
+"""Sets of features that drive a concept, as `ard effects` chose them (backend/store/effects.py)."""
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
+from backend.errors import ArdError
+from backend.store.effects import FeatureSet, current_effects, read_effects
 from backend.study.folder import Study
-
-MOST_BYTES = 2**22
 
 
 @dataclass(frozen=True)
 class ConceptSet:
-    """A concept and the features that drive it, with the values they are set to."""
+    """What one slider drives.
+
+    Attributes
+    ----------
+    name : str
+        The class that the set stands for.
+    pairs : tuple of (int, float)
+        Features with their values at 1×.
+    settings : dict
+        mode, positions and decode under which its effect was measured.
+    told : str
+        How it was measured, and what came out of it.
+    """
 
     name: str
     pairs: tuple[tuple[int, float], ...]
+    settings: dict[str, str]
+    told: str
 
 
 def concept_sets(study: Study, sae: str, features: int) -> list[ConceptSet]:
-    """Every readable set of an SAE with D = `features`, by name; on the reader's thread.
+    """The best set of every concept that was searched for in an SAE with D = `features`; on the reader's thread.
 
-    A file holds {"sets": [{"name": …, "features": [[feature, value], …]}, …]}. What is damaged, or names features that
-    the SAE does not have, is left out.
+    What is damaged, or names features that the SAE does not have, is left out. Raises ArdError if `current.json` is
+    damaged.
     """
     found: dict[str, ConceptSet] = {}
-    for path in sorted(study.features(sae).glob("effects*.json")):
-        for one in _read(path):
-            known = _set(one, features)
-            if known is not None:
-                found[known.name] = known
+    for concept, path in current_effects(study, sae).items():
+        try:
+            sets = read_effects(path).sets
+        except ArdError:
+            continue
+        one = sets.get("set")
+        if one is not None and one.features and all(0 <= k < features and v for k, v in one.features):
+            name = one.target if one.target not in found else concept
+            found[name] = ConceptSet(name, one.features, _settings(one), _told(one))
     return [found[name] for name in sorted(found)]
 
 
-def _read(path: Path) -> list[Any]:
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            return []
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    sets = value.get("sets") if isinstance(value, dict) else None
-    return sets if isinstance(sets, list) else []
+def _settings(one: FeatureSet) -> dict[str, str]:
+    return {"mode": one.mode, "positions": one.positions, "decode": one.decode}
 
 
-def _set(found: Any, features: int) -> ConceptSet | None:
-    try:
-        name = str(found["name"]).strip()
-        pairs = tuple((int(feature), float(value)) for feature, value in found["features"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    right = all(0 <= feature < features and math.isfinite(value) and value for feature, value in pairs)
-    return ConceptSet(name, pairs) if name and pairs and right else None
+def _told(one: FeatureSet) -> str:
+    share = one.held_out
+    known = "count" in share and "n" in share
+    measured = f"; shifted {share['count']} of {share['n']} held-out clips" if known else ""
+    return f"{one.mode}, positions {one.positions}{measured}"

@@ -14,6 +14,7 @@ from backend.study.folder import Study
 
 ModelKind = Literal["question", "transcript", "representation"]
 TRANSCRIBE, ENCODE = ("whisper",), ("hubert", "wav2vec2", "wavlm", "data2vec-audio", "wav2vec2-bert")
+NAME = "{name}"
 QUESTIONS = ("What do you hear?", "What kind of sound is this?", "Is it speech, music or another sound?")
 
 
@@ -28,7 +29,7 @@ class ModelTold:
     path : str
         Folder of the model, or its id on a hub.
     prompts : tuple of (title, text)
-        To begin with; the first is what the model is asked for captions.
+        To begin with; the first is what the model is asked for captions. `{name}` stands for a feature's name.
     """
 
     kind: ModelKind
@@ -49,9 +50,11 @@ def model_told(study: Study) -> ModelTold:
     kind = _kind(_model_type(study.root / path))
     if kind != "question":
         return ModelTold(kind, path, ())
-    caption = _caption(study, str(settings.get("captions", {}).get("prompt", "caption")))
+    caption = _prompt(study, str(settings.get("captions", {}).get("prompt", "caption")))
     asked = (("As it was asked for captions", caption),) if caption else ()
-    return ModelTold(kind, path, (*asked, *((one, one) for one in QUESTIONS)))
+    heard = _prompt(study, "detection")
+    named = ((heard, heard),) if NAME in heard else ()
+    return ModelTold(kind, path, (*asked, *((one, one) for one in QUESTIONS), *named))
 
 
 def _model_type(folder: Path) -> str:
@@ -65,7 +68,7 @@ def _kind(model_type: str) -> ModelKind:
     return "transcript" if model_type in TRANSCRIBE else "representation" if model_type in ENCODE else "question"
 
 
-def _caption(study: Study, name: str) -> str:
+def _prompt(study: Study, name: str) -> str:
     """The text of a prompt by its name in `resources/prompts` or its file in the study; "" where it is gone."""
     try:
         own = study.root / name

@@ -59,7 +59,7 @@ def cell_words(cell: dict[str, dict[str, float]]) -> str:
     own = cell["steered"]
     if not own["n"]:
         return "–"
-    return f"{own['value']:.0%}\n{100 * own['low']:.0f} … {100 * own['high']:.0f}"
+    return f"{own['value']:.0%}\n{100 * own['low']:.0f}–{100 * own['high']:.0f}"
 
 
 def cell_sentence(profile: Profile, layer: str, place: str, strength: float) -> str:

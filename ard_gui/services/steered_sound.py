@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from PySide6.QtCore import QObject
+
 from ard_gui.services.clip_media import located
+from ard_gui.services.playback.worker import Worker
 from ard_gui.services.saved_sound import find_clip
 from ard_gui.services.steering_answers import Place
 from backend.errors import ArdError
@@ -14,6 +17,9 @@ from backend.store.clip_key import clip_key
 from backend.store.clips import Clip
 from backend.store.notes.steering import SteeredClip
 from backend.study.folder import Study
+
+KIND = "steered sound"
+Find = Callable[[SteeredClip], Callable[[], Place]]
 
 
 def sound_of_clip(clip: Clip) -> SteeredClip:
@@ -47,6 +53,48 @@ def place_of(sound: SteeredClip, study: Study, roots: Mapping[str, str]) -> Plac
             todo="Choose another one; if its folder was moved, choose File › Find moved sounds.",
         ) from error  # fmt: skip
     return Place(str(path), sound.member, sound.start, sound.end, (status.st_mtime_ns, status.st_size))
+
+
+class SoundPlaces:
+    """Finds one sound at a time on a thread of its own, and knows where the last one lies.
+
+    Parameters
+    ----------
+    find : function
+        Gives the work that finds a sound; that may raise ArdError.
+    """
+
+    def __init__(self, find: Find, parent: QObject) -> None:
+        self._find, self._parent = find, parent
+        self._last: tuple[SteeredClip, Place] | None = None
+        self._worker: Worker | None = None
+
+    def known(self, sound: SteeredClip) -> Place | None:
+        """Where a sound lies, if it was the last one that was asked for."""
+        return self._last[1] if self._last is not None and self._last[0] == sound else None
+
+    def ask(self, sound: SteeredClip, done: Callable[[], object], failed: Callable[[str], None]) -> None:
+        """Look for a sound; the newest request is the one that is answered."""
+        if self._worker is None:
+            self._worker = Worker("steered-sound", self._parent)
+
+        def found(place: Place) -> None:
+            self._last = (sound, place)
+            done()
+
+        self._worker.ask(KIND, self._find(sound), found, failed)
+
+    def forget(self) -> None:
+        """Sounds may lie elsewhere now."""
+        self._last = None
+        if self._worker is not None:
+            self._worker.forget(KIND)
+
+    def close(self) -> None:
+        """End the thread."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
 
 
 def called(sound: SteeredClip | None) -> str:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ard_gui.services.model_server import ModelServer
-from ard_gui.services.playback.worker import Worker
+from ard_gui.services.steered_sound import Find, SoundPlaces
 from ard_gui.services.steering_answers import (
     Answer,
     First,
     Memory,
-    Place,
     Request,
     Track,
     missing,
@@ -25,15 +24,12 @@ from ard_gui.services.steering_answers import (
     token_of,
 )  # fmt: skip
 from ard_gui.state.steering import Steering
-from backend.store.notes.steering import SteeredClip
 
 AT_MOST_EVERY_MS = 16
 """Between two requests: 60 a second."""
 REST_MS = 300
 """After another sound was chosen, or after an answer from memory, before the model is asked."""
 GONE = "gone: "
-PLACE = "place"
-Find = Callable[[SteeredClip], Callable[[], Place]]
 
 
 class SteeringAnswers(QObject):
@@ -80,7 +76,8 @@ class SteeringAnswers(QObject):
 
     def __init__(self, state: Steering, find: Find) -> None:
         super().__init__()
-        self._state, self._find = state, find
+        self._state = state
+        self._places = SoundPlaces(find, self)
         self.wanted: Request | None = None
         self.tracks: dict[str, Track] = {}
         self.live = False
@@ -90,7 +87,6 @@ class SteeringAnswers(QObject):
         self.first_ms = self.whole_ms = float("nan")
         self.memory = Memory()
         self._server: ModelServer | None = None
-        self._place: tuple[SteeredClip, Place] | None = None
         self._sent: Request | None = None
         self._id = 0
         self._quiet = False
@@ -98,7 +94,6 @@ class SteeringAnswers(QObject):
         self._waiting = self._retried = self._held = False
         self._moved = ""
         self._began = self._last_sent = 0.0
-        self._worker: Worker | None = None
         self._pump_timer, self._rest, self._background = QTimer(self), QTimer(self), QTimer(self)
         acts = (self._pump, self.ask, self._ask_neighbours)
         for timer, act in zip((self._pump_timer, self._rest, self._background), acts, strict=True):
@@ -134,20 +129,17 @@ class SteeringAnswers(QObject):
         """End its thread; the model server is its owner's."""
         self._server = None
         self._forget()
-        if self._worker is not None:
-            self._worker.close()
-            self._worker = None
+        self._places.close()
 
     def _forget(self) -> None:
         for timer in (self._pump_timer, self._rest, self._background):
             timer.stop()
         self.memory.clear()
-        self.tracks, self.wanted, self._sent, self._place = {}, None, None, None
+        self.tracks, self.wanted, self._sent = {}, None, None
         self._id, self._waiting, self._answered_first, self.live = 0, False, True, False
         self.doing = self.problem = self.restarted = ""
         self.first_ms = self.whole_ms = float("nan")
-        if self._worker is not None:
-            self._worker.forget(PLACE)
+        self._places.forget()
         self.changed.emit("")
         self.state_changed.emit()
 
@@ -155,7 +147,7 @@ class SteeringAnswers(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether answers that are wanted are not there yet."""
+        """Whether wanted answers are not there yet."""
         return self._waiting or (self._id != 0 and not self._quiet) or self._rest.isActive()
 
     def is_present(self, condition: str) -> bool:
@@ -182,11 +174,12 @@ class SteeringAnswers(QObject):
             self._refuse(reason)
             return
         self.live = True
-        if self._place is None or self._place[0] != sound:
+        place = self._places.known(sound)
+        if place is None:
             self._say("looking for the sound")
-            self._work().ask(PLACE, self._find(sound), lambda place: self._placed(sound, place), self._refuse)
-            return
-        self._want(Request(self._place[1], self._state.now, self._state.ranking))
+            self._places.ask(sound, self.ask, self._refuse)
+        else:
+            self._want(Request(place, self._state.now, self._state.ranking))
 
     def stop(self) -> None:
         """Ask for nothing any more; what has been written stays."""
@@ -229,16 +222,10 @@ class SteeringAnswers(QObject):
 
     def _compare(self) -> None:
         """What is shown may no longer belong to the setup."""
-        if self._place is not None and self._place[0] == self._state.now.sound:
-            self.wanted = Request(self._place[1], self._state.now, self._state.ranking)
-        else:
-            self.wanted = None
+        sound = self._state.now.sound
+        place = None if sound is None else self._places.known(sound)
+        self.wanted = None if place is None else Request(place, self._state.now, self._state.ranking)
         self.changed.emit("")
-
-    def _placed(self, sound: SteeredClip, place: Place) -> None:
-        self._place = (sound, place)
-        self.doing = ""
-        self.ask()
 
     def _want(self, request: Request) -> None:
         self.wanted, self.problem = request, ""
@@ -410,8 +397,3 @@ class SteeringAnswers(QObject):
     def _say(self, text: str) -> None:
         self.doing = text
         self.state_changed.emit()
-
-    def _work(self) -> Worker:
-        if self._worker is None:
-            self._worker = Worker("steering", self)
-        return self._worker

@@ -162,5 +162,5 @@ def sounds_of(study: Study, rows: tuple[int, ...]) -> list[SteeredClip]:
 def drawn_sounds(study: Study, count: int, seed: int) -> list[SteeredClip]:
     """At most `count` clips of the study, drawn without replacement; ArdError where the table cannot be read."""
     with closing(ClipTable(study.clips())) as table:
-        chosen = np.random.default_rng(seed).choice(len(table), min(count, len(table)), replace=False)
+        chosen = np.random.default_rng([seed, 1]).choice(len(table), min(count, len(table)), replace=False)
         return [sound_of_clip(table[row]) for row in chosen.tolist()]

@@ -334,12 +334,14 @@ def _presets(found: Any) -> Iterable[Preset]:
 
 def _sound(found: Any) -> SteeredClip | None:
     try:
-        texts = [found[name] for name in ("key", "record", "path", "member")]
+        key, record, path, member = (_text(found[name]) for name in ("key", "record", "path", "member"))
         end, duration = (None if found[name] is None else float(found[name]) for name in ("end", "duration"))
-        return SteeredClip(*texts, float(found["start"]), end, duration) if all(map(_is_text, texts)) else None
+        return SteeredClip(key, record, path, member, float(found["start"]), end, duration)
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("this is no text")
+    return value

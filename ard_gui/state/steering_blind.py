@@ -63,7 +63,8 @@ class Trial:
         return len(self.texts) == 2 and not self.over
 
     @property
-    def right(self) -> bool:
+    def for_steered(self) -> bool:
+        """Whether the verdict is the steered answer: found it, or preferred it."""
         return self.verdict == self.steered
 
 
@@ -144,7 +145,7 @@ class BlindTest:
         """The counts so far."""
         decided = [one for one in self.trials if one.verdict in ("A", "B")]
         return Outcome(
-            sum(one.right for one in decided), len(decided),
+            sum(one.for_steered for one in decided), len(decided),
             sum(one.verdict == CANNOT_TELL for one in self.trials), sum(one.same for one in self.trials),
             sum(bool(one.problem) for one in self.trials), sum(not one.over for one in self.trials),
         )  # fmt: skip
@@ -171,10 +172,12 @@ class BlindTest:
         return [
             {
                 "place": place, "record": one.sound.record, "path": one.sound.path, "clip": one.sound.key,
-                "question": self.question, "reference": self.reference, "seed": self.seed, "steered_is": one.steered,
-                "verdict": one.verdict, "right": one.right if one.verdict in ("A", "B") else None,
+                "question": self.question, "reference": self.reference, "drawn_with": self.seed,
+                "steered_is": one.steered,
+                "verdict": one.verdict, "for_steered": one.for_steered if one.verdict in ("A", "B") else None,
                 "same_answer": one.same, "problem": one.problem, "steered": one.texts.get("steered", ""),
-                "other": one.texts.get(self.reference, ""), **setup,
+                "other": one.texts.get(self.reference, ""),
+                **{name: value for name, value in setup.items() if name not in ("record", "path")},
             }
             for place, one in enumerate(self.trials)
         ]  # fmt: skip

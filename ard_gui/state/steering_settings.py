@@ -149,7 +149,7 @@ def profile_of(settings: Settings) -> str:
 
 def settings_from_plain(found: Any) -> Settings:
     """Saved settings; a field that is damaged has its usual value."""
-    usual, values = Settings(), {}
+    usual, values = Settings(), dict[str, Any]()
     for one in fields(Settings):
         value = found.get(one.name) if isinstance(found, dict) else None
         value = tuple(value) if one.name == "conditions" and isinstance(value, list) else value

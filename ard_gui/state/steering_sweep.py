@@ -137,4 +137,5 @@ def _cell(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, (tuple, list)):
         return " ".join(map(_cell, value))
-    return repr(value) if isinstance(value, float) else str(value)
+    # the writer puts no quotes round a carriage return, at which a reader ends the line
+    return repr(value) if isinstance(value, float) else str(value).replace("\r\n", "\n").replace("\r", "\n")

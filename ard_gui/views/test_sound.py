@@ -39,10 +39,11 @@ class SoundTestView(QWidget):
 
     def __init__(self, session: Session, actions: Actions) -> None:
         super().__init__()
-        self._session, self._test = session, session.sound_test
+        self._session, self._actions, self._test = session, actions, session.sound_test
         self._sound: Sound | None = None
         self._cue = 0.0
         self.choose, self.record, self.play = QPushButton("Choose …"), QPushButton("Record"), QPushButton("Play")
+        self.steer = QPushButton("Steer")
         self.level = QProgressBar()
         self.name, self.note, self.summary = QLabel(), QLabel(), QLabel()
         self.canvas = ClipCanvas()
@@ -59,7 +60,11 @@ class SoundTestView(QWidget):
         self.choose.setToolTip("Choose a sound file")
         self.record.setToolTip("Record from the microphone, at most a minute")
         self.play.setToolTip("Play or pause the sound (Space in the table)")
-        for button, text in ((self.choose, "Choose a sound"), (self.record, "Record"), (self.play, "Play the sound")):
+        self.steer.setToolTip("Take this sound to the steering panel")
+        for button, text in (
+            (self.choose, "Choose a sound"), (self.record, "Record"), (self.play, "Play the sound"),
+            (self.steer, "Steer on this sound"),
+        ):  # fmt: skip
             button.setAccessibleName(text)
         self.level.setAccessibleName("Level of the recording")
         self.level.setRange(QUIETEST_DB, 0)
@@ -73,7 +78,7 @@ class SoundTestView(QWidget):
         self.canvas.setAccessibleName("Spectrogram of the sound")
         self.canvas.setMinimumHeight(120)
         buttons = QHBoxLayout()
-        for widget in (self.choose, self.record, self.play):
+        for widget in (self.choose, self.record, self.play, self.steer):
             buttons.addWidget(widget)
         buttons.addWidget(self.level, 1)
         buttons.addStretch()
@@ -97,6 +102,7 @@ class SoundTestView(QWidget):
         self.choose.clicked.connect(self._choose)
         self.record.clicked.connect(self._record_or_stop)
         self.play.clicked.connect(self._toggle)
+        self.steer.clicked.connect(lambda _=False: self._actions["steering.tested_sound"].trigger())
         test.changed.connect(self._refresh)
         test.said.connect(self._tell)
         test.failed.connect(self._fail)
@@ -142,6 +148,7 @@ class SoundTestView(QWidget):
         before = self._sound
         self._sound = None if media is None else Sound(media.key, media.wave, media.rate)
         self.play.setEnabled(media is not None)
+        self.steer.setEnabled(media is not None)
         if media is None:
             self.canvas.set_media(None)
         elif before is None or before.key != media.key:

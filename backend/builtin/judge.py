@@ -12,6 +12,9 @@ from backend.evaluate.judges.base import JUDGES, Judge, Scale, Verdict
 from backend.study.fingerprint import file_hash
 from backend.study.settings import Settings
 
+KINDS = {"animal": "label", "instrument": "label"}
+"""Columns of the steering set whose questions are about labels."""
+
 
 @JUDGES.register("builtin")
 class BuiltinJudge(Judge):
@@ -35,13 +38,14 @@ class BuiltinJudge(Judge):
         return cls(read_vocabulary(folder), file_hash(folder / VOCABULARY))
 
     def judge(self, question: str, answer: str, label: str, scale: Scale) -> Verdict:
-        if scale.kind not in self.vocabulary.lexicons and scale.kind not in ("what", "caption"):
+        kind = KINDS.get(scale.kind, scale.kind)
+        if kind not in self.vocabulary.lexicons and kind not in ("what", "caption"):
             known = ", ".join(sorted({*self.vocabulary.lexicons, "what", "caption"}))
             raise ArdError(
                 f"the built-in model's answers to questions about '{scale.kind}' cannot be read",
                 todo=f"Give the concept one of these kinds: {known}.",
             )
-        found = read_answer(scale.kind, answer, self.vocabulary)
+        found = read_answer(kind, answer, self.vocabulary)
         if found is None:
             return Verdict(False, parsed=False, stated="")
         stated = scale.merged(found)

@@ -30,11 +30,14 @@ def effects(
         list[str] | None, typer.Option("--target", help="Class the answers are to state; repeatable.")
     ] = None,
     prompt: Annotated[str, typer.Option("--prompt", help="What is asked; else the usual question.")] = "",
-    candidates: Annotated[int, typer.Option("--candidates", min=1, help="Features of largest class difference.")] = 32,
+    candidates: Annotated[int, typer.Option("--candidates", min=1, help="Features of largest class difference.")] = 24,
     times: Annotated[
-        list[float] | None, typer.Option("--times", min=0, help="Multiple of each feature's maximum; repeatable.")
+        list[float] | None, typer.Option("--times", min=0, help="Multiple of a single feature's maximum; repeatable.")
     ] = None,
-    clips: Annotated[int, typer.Option("--clips", min=1, help="Most clips in either half.")] = 30,
+    set_times: Annotated[
+        list[float] | None, typer.Option("--set-times", min=0, help="The same for the features of sets; repeatable.")
+    ] = None,
+    clips: Annotated[int, typer.Option("--clips", min=1, help="Most clips in either half.")] = 24,
     greedy: Annotated[int, typer.Option("--greedy", min=0, help="Most features of the greedy set.")] = 8,
     mode: Annotated[str, typer.Option("--mode", help="How an override enters the code.")] = "delta",
     positions: Annotated[str, typer.Option("--positions", help="audio or prompt.")] = "audio",
@@ -61,7 +64,8 @@ def effects(
         raise ArdError("no class is named", todo="Name the class that answers are to state: --target music")
     asked = [
         Asked(
-            label, one, prompt, candidates, tuple(times or (1.0, 2.0)), clips=clips, greedy=greedy, mode=mode,
+            label, one, prompt, candidates, tuple(times or Asked.times), tuple(set_times or Asked.set_times),
+            clips=clips, greedy=greedy, mode=mode,
             positions=positions, decode=decode, max_new_tokens=tokens, seed=seed,
         )
         for one in target
@@ -112,14 +116,17 @@ def _show(one: EffectsFile) -> None:
         for row in one.ranking[:SHOWN]
     ]  # fmt: skip
     table("", ["feature", "name", "m", "difference", "AUC", "chosen by", *(f"{t}x" for t in multiples)], rows)
-    sets = [[row["how"], len(row["features"]), row["times"], _share(row["steered"])] for row in one.tried]
-    table("\nsets, on the clips they were chosen on", ["by", "features", "times", "shifted"], sets)
+    sets = [
+        [row["how"], len(row["features"]), row["times"], row["displacement"], _share(row["steered"])]
+        for row in one.tried
+    ]  # fmt: skip
+    table("\nsets, on the clips they were chosen on", ["by", "features", "times", "|x'-x|", "shifted"], sets)
     for name, chosen in one.sets.items():
-        print(f"\nbest {name}: {len(chosen.features)} by {chosen.how} at {chosen.times:g}x; "
-              f"on other clips {_share(chosen.held_out)} shifted")  # fmt: skip
+        print(f"\nbest {name}: {len(chosen.features)} by {chosen.how} at {chosen.times:g}x, "
+              f"|x'-x| {chosen.displacement:.3g}; on other clips {_share(chosen.held_out)} shifted")  # fmt: skip
         print("  " + ", ".join(f"{k}={v:.3g}" for k, v in chosen.features))
     for row in one.controls:
-        print(f"control, {row['how']}: {_share(row['steered'])}")
+        print(f"control, {row['how']}: {_share(row['steered'])}, |x'-x| {row['displacement']:.3g}")
 
 
 def _share(told: dict[str, Any]) -> str:

@@ -69,6 +69,9 @@ def sensitivity(
         int,
         typer.Option("--selection-random-sets", min=0, help="On the selection part: choose by the rate above them."),
     ] = 0,
+    enough: Annotated[
+        float, typer.Option("--enough", min=0.0, max=1.0, help="Rates above it count as equal: the least dose wins.")
+    ] = 1.0,
     raw_units: Annotated[bool, typer.Option("--raw-units/--no-raw-units", help="Ask under raw units too.")] = True,
     tokens: Annotated[int, typer.Option("--tokens", min=1, help="Longest answer in tokens.")] = 64,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of prompts, parts and random sets.")] = 0,
@@ -92,7 +95,7 @@ def sensitivity(
                   words, merge),
         _data(data, adapter, manifest), tuple(selection_split or ()), tuple(test_split or ()), selection_share,
         group_by, judge, agreement,
-        Plan(seed, random_sets, selection_random_sets, selection_clips, test_clips, raw_units),
+        Plan(seed, random_sets, selection_random_sets, selection_clips, test_clips, raw_units, enough),
         Sampling(tokens),
     )  # fmt: skip
     made: list[Path] = []

@@ -110,4 +110,5 @@ def _survived(answer: dict[str, Any]) -> str:
 def _told(answer: dict[str, Any]) -> str:
     if answer["representation"] is not None:
         return f"change of the last layer {answer['representation']['change'][-1]:.4g}"
-    return answer["text"] + ("" if answer["ended"] else " …") + ("" if answer["coherent"] else f"  ({answer['why']})")
+    cut, why = "" if answer["ended"] else " …", "" if answer["coherent"] else f"  ({answer['why']})"
+    return f"{answer['text']}{cut}{why}"

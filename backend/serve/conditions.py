@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from backend.extract.forward import is_out_of_memory
 from backend.serve.base import Fields, Talk
-from backend.serve.outcomes import Begun, Outcome, begin, complete, key_of
+from backend.serve.outcomes import Begun, Outcome, begin, complete, key_of, remember_original
 from backend.serve.resident import Resident
 from backend.serve.steering import Stage, free_memory, with_room
 from backend.steer.answers import Sampling
@@ -40,6 +40,7 @@ class Conditions:
     def answers(self, asked: Asked) -> dict[Condition, Outcome]:
         """Of every condition, in the given order; those that are kept are given out as soon as the first has begun."""
         found: dict[Condition, Outcome] = {}
+        remember_original(self.stage, self.known(None), self.sampling)
         for name, intervention in asked.items():
             known = self.known(intervention)
             if known is not None:
@@ -49,12 +50,14 @@ class Conditions:
         for name, intervention in asked.items():
             if name not in found:
                 found[name] = self._answer(name, intervention)
+        remember_original(self.stage, self.known(None), self.sampling)
         for name, intervention in asked.items():
             complete(self.stage, found[name], intervention, self.sampling)
         return found
 
     def several(self, wanted: Sequence[Intervention], at_once: int) -> Iterator[tuple[Intervention, Outcome]]:
         """Results of interventions in their order, as many in a batch as memory allows; nothing is given out."""
+        remember_original(self.stage, self.known(None), self.sampling)
         first = 0
         while first < len(wanted):
             self.talk.check()

@@ -112,13 +112,7 @@ class _BegunAnswers(Begun):
         original = [None] * len(self.firsts) if kept is None else kept.kl(self.started.continuation, check)
         check()
         answers = self.started.write(self.sampling, on_token=told, check=check)
-        found = [self._outcome(i, answer, original[i]) for i, answer in enumerate(answers)]
-        if kept is None and None in self.interventions:
-            mine = found[self.interventions.index(None)]
-            ids = answers[self.interventions.index(None)].ids
-            self.stage.original = {self.sampling: OriginalAnswer(self.scene, ids)}
-            mine.answer["kl"]["answer"] = 0.0
-        return found
+        return [self._outcome(i, answer, original[i]) for i, answer in enumerate(answers)]
 
     def _outcome(self, row: int, answer: Answer, kl: float | None) -> Outcome:
         first = self.firsts[row]
@@ -162,6 +156,13 @@ class OriginalAnswer:
         other = continuation.teacher_forced(self.ids)
         # row by row: in double precision a vocabulary times a batch takes more memory than the model's step
         return [float(kl_divergence(self._own, row).mean()) for row in other]
+
+
+def remember_original(stage: Stage, outcome: Outcome | None, sampling: Sampling) -> None:
+    """Let the answers that follow be compared with this one; only the last sampling's is kept."""
+    if outcome is None or sampling in stage.original or isinstance(stage.scene, EncoderScene):
+        return
+    stage.original = {sampling: OriginalAnswer(stage.scene, [token["id"] for token in outcome.answer["tokens"]])}
 
 
 def complete(stage: Stage, outcome: Outcome, intervention: Intervention | None, sampling: Sampling) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from backend.errors import ArdError
 from backend.jobs.job import Job
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
     from backend.sae.base import Sae
     from backend.steer.effects.candidates import Candidate
     from backend.steer.effects.search import Tried
-    from backend.steer.effects.setups import How, Setup, Trial
+    from backend.steer.effects.setups import How, Trial
     from backend.targets.base import Target, Wave
 
+Floats = npt.NDArray[np.float64]
 STAGE = "effects"
 SEARCH = 1
 """Raised when the same settings give other results."""
@@ -48,8 +50,8 @@ class Asked:
         Empty for the usual question about the label.
     candidates : int
         Features of largest class difference that are tried; others come in by score and name.
-    times : tuple of float
-        Multiples of each feature's maximum.
+    times, set_times : tuple of float
+        Multiples of each feature's maximum, for single features and for sets.
     sizes : tuple of int
         Of the sets.
     greedy : int
@@ -59,22 +61,23 @@ class Asked:
     mode, positions, decode : str
         As in `Intervention`.
     random : int
-        Sets of random living features, as large as the best one, on the held-out clips.
+        Sets of random living features, as large as the best one and as far-reaching, on the held-out clips.
     """
 
     label: str
     target: str
     prompt: str = ""
-    candidates: int = 32
+    candidates: int = 24
     times: tuple[float, ...] = (1.0, 2.0)
+    set_times: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0)
     sizes: tuple[int, ...] = (4, 8, 16, 32)
     greedy: int = 8
-    clips: int = 30
+    clips: int = 24
     mode: str = "delta"
     positions: str = "audio"
     decode: str = "off"
     max_new_tokens: int = 24
-    random: int = 3
+    random: int = 5
     seed: int = 0
 
 
@@ -106,7 +109,8 @@ class Search:
         self.prompt = asked.prompt or question_for(path, asked.label, names)
         self.layer = str(read_manifest(study.sae(sae_id) / "manifest.json")["settings"]["layer"])
         self.values: dict[str, Any] = {
-            **asked.__dict__, "times": list(asked.times), "sizes": list(asked.sizes), "prompt": self.prompt,
+            **asked.__dict__, "times": list(asked.times), "set_times": list(asked.set_times),
+            "sizes": list(asked.sizes), "prompt": self.prompt,
             "classes": list(names), "layer": self.layer, "reader": self.reader.name, "search": SEARCH,
             "crop": plain(settings.clips), "dtype": settings.model.dtype,
         }  # fmt: skip
@@ -119,6 +123,7 @@ class Search:
         self.fingerprint = fingerprint({"settings": self.values, "inputs": self.inputs})
         self.path = study.features(sae_id) / f"effects-{self.fingerprint}.json"
         self.concept = f"{asked.label}={asked.target}"
+        self._written = 0
 
     def run(self, job: Job) -> Path:
         """Search, name the result in `current.json` and return its file; Stopped if the user asked for it.
@@ -135,6 +140,7 @@ class Search:
 
     def _search(self, job: Job) -> None:
         from backend.steer.effects.search import best, by_effect, search
+        from backend.steer.effects.setups import Controls
 
         began, asked = time.monotonic(), self.asked
         found, maximum = self._candidates()
@@ -142,11 +148,14 @@ class Search:
             raise ArdError(f"no feature of {self.sae_id} is more active in clips of '{asked.target}' than in others")
         chosen = self._trial(self.classes.first, maximum, job)
         job.begin_progress("answers")
-        tried = search(chosen, found, times=asked.times, sizes=asked.sizes, greedy=asked.greedy)
+        tried = search(
+            chosen, found, times=asked.times, sizes=asked.sizes, set_times=asked.set_times, greedy=asked.greedy
+        )
         winners = {"set": best(chosen, tried), "single": best(chosen, tried, "single")}
         held_out = self._trial(self.classes.second, maximum, job)
-        random = self._random(winners["set"].setup, maximum)
-        held_out.measure([*(one.setup for one in winners.values()), *random], controls=True)
+        random = self._random(winners["set"].setup.features, maximum)
+        controls = Controls(winners["set"].setup, random)
+        held_out.measure([one.setup for one in winners.values()], controls)
         order = by_effect(chosen, found, asked.times)
         ranking = sorted(found, key=lambda one: order.index(one.feature))
         write_manifest(
@@ -160,18 +169,21 @@ class Search:
                 "ranking": [self._ranked(one, chosen) for one in ranking],
                 "tried": [{"how": one.how, **chosen.told(one.setup)} for one in tried if one.how != "single"],
                 "sets": {name: _set(one, chosen, held_out) for name, one in winners.items()},
-                "controls": _controls(held_out, random),
+                "controls": [
+                    {"how": key, "features": list(random.get(key, ())), **held_out.shares(key)}
+                    for key in controls.keys
+                ],
             },
             figures={
                 "selection_clips": len(chosen.eligible()), "held_out_clips": len(held_out.eligible()),
-                "setups": len(tried), "answers": len(chosen.answers.texts),
+                "setups": len(tried), "answers": len(chosen.answers.said),
             },
             seconds=time.monotonic() - began,
             device=str(self._target.device),  # type: ignore[attr-defined]
         )  # fmt: skip
         chosen.answers.path.unlink(missing_ok=True)
 
-    def _candidates(self) -> tuple[list[Candidate], np.ndarray[Any, np.dtype[np.float64]]]:
+    def _candidates(self) -> tuple[list[Candidate], Floats]:
         from backend.steer.effects.candidates import candidates, separation
 
         with RetrievalFile(self.study.retrieval(self.sae_id)) as file:
@@ -181,25 +193,25 @@ class Search:
         found = candidates(columns, difference, auc, self.asked.target, self.asked.candidates)
         return found, columns["max"].astype(np.float64)
 
-    def _trial(self, half: Sequence[LabelledClip], maximum: np.ndarray[Any, Any], job: Job) -> Trial:
+    def _trial(self, half: Sequence[LabelledClip], maximum: Floats, job: Job) -> Trial:
         from backend.steer.answers import Sampling
         from backend.steer.effects.setups import Answers, How, Trial
         from backend.steer.engine import Engine
         from backend.steer.spaces import SaeSpace
 
-        asked, written = self.asked, [0]
+        asked = self.asked
 
         def step(count: int) -> None:
             job.check_stop()
-            written[0] += count
-            job.progress(written[0], max(written[0] + 1, expected))
+            self._written += count
+            job.progress(self._written, max(self._written + 1, expected))
 
         clips = [one for one in half if one.value != asked.target][: asked.clips]
         expected = len(clips) * self._expected()
         how: How = How(asked.mode, asked.positions, asked.decode)  # type: ignore[arg-type]
         return Trial(
             Engine(self._target, SaeSpace(self._sae), self.layer), clips, self._wave, self.prompt,
-            Sampling(max_new_tokens=asked.max_new_tokens), how, maximum, self.reader, asked.target,
+            Sampling(max_new_tokens=asked.max_new_tokens), how, maximum.tolist(), self.reader, asked.target,
             Answers(self.path.with_suffix(".jsonl")), step,
         )  # fmt: skip
 
@@ -208,16 +220,15 @@ class Search:
         from backend.steer.effects.search import GREEDY_TRIED
 
         asked = self.asked
-        several = len(asked.times) * (asked.candidates + 2 * len(asked.sizes))
-        return several + max(0, asked.greedy - 1) * GREEDY_TRIED
+        several = len(asked.times) * asked.candidates + 2 * len(asked.sizes) * len(asked.set_times)
+        return several + max(0, asked.greedy - 1) * GREEDY_TRIED + 4 + asked.random
 
-    def _random(self, setup: Setup, maximum: np.ndarray[Any, Any]) -> list[Setup]:
-        from backend.steer.effects.setups import Setup
-
-        alive = np.flatnonzero((maximum > 0) & ~np.isin(np.arange(len(maximum)), setup.features))
-        draws, size = np.random.default_rng(self.asked.seed), min(len(setup.features), len(alive))
+    def _random(self, chosen: Sequence[int], maximum: Floats) -> dict[str, tuple[int, ...]]:
+        """Sets of other living features, by name."""
+        alive = np.flatnonzero((maximum > 0) & ~np.isin(np.arange(len(maximum)), chosen))
+        draws, size = np.random.default_rng(self.asked.seed), min(len(chosen), len(alive))
         several = [draws.choice(alive, size, replace=False) for _ in range(self.asked.random if size else 0)]
-        return [Setup(tuple(int(k) for k in sorted(one)), setup.times) for one in several]
+        return {f"random {i}": tuple(sorted(one.tolist())) for i, one in enumerate(several, 1)}
 
     def _ranked(self, one: Candidate, trial: Trial) -> dict[str, Any]:
         from backend.steer.effects.setups import Setup
@@ -259,12 +270,5 @@ def _set(one: Tried, chosen: Trial, held_out: Trial) -> dict[str, Any]:
     told, other = chosen.told(one.setup), held_out.told(one.setup)
     return {
         "how": one.how, "features": told["features"], "times": one.setup.times, "selection": told["steered"],
-        "held_out": other["steered"], "coherent": other["coherent"],
+        "held_out": other["steered"], "coherent": other["coherent"], "displacement": other["displacement"],
     }  # fmt: skip
-
-
-def _controls(trial: Trial, random: Sequence[Setup]) -> list[dict[str, Any]]:
-    from backend.steer.effects.setups import RECONSTRUCTED
-
-    spliced = {"how": RECONSTRUCTED, "features": [], "steered": trial.share(RECONSTRUCTED).as_json()}
-    return [spliced, *({"how": "random", **trial.told(one)} for one in random)]

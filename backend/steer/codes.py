@@ -7,6 +7,7 @@ its threshold and JumpReLU every a above θ. Under a threshold an override displ
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -22,6 +23,8 @@ from backend.steer.intervention import SELECTING_MODES, Mode
 
 ROOM = 8
 """Overrides that the kept candidates of a token have room for before they are looked for again."""
+ARRANGED = 4
+"""Sets of overridden features that are kept ready."""
 
 
 class Selection(ABC):
@@ -53,39 +56,87 @@ class Selection(ABC):
         return with_overrides(self.z, keep, features, values)
 
 
+@dataclass(frozen=True)
+class Arranged:
+    """What may be active at each token under overrides of given features; their values are still to be filled in.
+
+    Attributes
+    ----------
+    feature : int64 tensor [n, c]
+        Ascending in each row; D where nothing is.
+    value : float tensor [n, c]
+        −∞ at the overridden features and where nothing is.
+    overridden : bool tensor [n, c]
+    order : int64 tensor [m]
+        The overrides by ascending feature.
+    """
+
+    feature: Tensor
+    value: Tensor
+    overridden: Tensor
+    order: Tensor
+
+    def filled(self, values: Tensor) -> Tensor:
+        """`value` with the overrides' values in their places."""
+        found = self.value.clone()
+        found[self.overridden] = values[self.order].to(found).repeat(len(found))
+        return found
+
+
 class PerToken(Selection):
     """TopK: the k largest of every token; among equal values the lowest feature."""
 
     def __init__(self, a: Tensor, z: SparseCodes, k: int) -> None:
         super().__init__(a, z)
         self.k = k
-        self._candidates = self._first(k + ROOM)
-
-    def _first(self, count: int) -> tuple[Tensor, Tensor]:
-        """The `count` first features of every token, and their values, the largest first."""
-        feature, value = first_of_row(self.a, min(count, self.a.shape[1]))
-        return _ranked(feature, value)
+        self._arranged: dict[tuple[tuple[int, ...], int], Arranged] = {}
+        self._kept: tuple[Tensor, Tensor] | None = None
 
     def overridden(self, features: Tensor, values: Tensor, mode: Mode) -> SparseCodes:
+        m, width = len(features), self.a.shape[1]
+        # a new value of the same features, as from a slider, finds everything ready that depends on the features alone
+        count = min(self.k + m, width) if mode in ("pre_topk", "keep") else min(self.k, width)
+        ready = self._ready(features, count)
+        value = ready.filled(values)
         if mode == "post_topk":
-            return self._replaced(features, values)
-        m = len(features)
-        if self._candidates[0].shape[1] < min(self.k + m, self.a.shape[1]):
-            self._candidates = self._first(self.k + m + ROOM)
-        feature, value = self._candidates
-        if mode == "post_topk_retop":
-            feature, value = feature[:, : self.k], value[:, : self.k]
-        others = value.masked_fill(torch.isin(feature, features), -torch.inf)
-        feature, others = _ranked(feature, others)
-        set_features, set_values = features.expand(len(feature), m), values.expand(len(feature), m)
-        if mode == "keep":
-            room = max(0, self.k - m)
-            chosen = torch.cat([feature[:, :room], set_features], 1), torch.cat([others[:, :room], set_values], 1)
+            chosen = torch.ones_like(ready.overridden)
+        elif mode == "keep":
+            chosen = ready.overridden | _first(ready.value, max(0, self.k - m))
         else:
-            both = torch.cat([feature, set_features], 1), torch.cat([others, set_values], 1)
-            feature, others = _ranked(*both)
-            chosen = feature[:, : self.k], others[:, : self.k]
-        return _sparse(*chosen, self.a.shape[1])
+            chosen = _first(value, self.k)
+        # rows in order, and in each the features in order
+        chosen &= (value != 0) & (value != -torch.inf)
+        return SparseCodes(chosen.nonzero()[:, 0], ready.feature[chosen], value[chosen], len(value), width)
+
+    def _ready(self, features: Tensor, count: int) -> Arranged:
+        key = tuple(features.tolist()), count
+        if key not in self._arranged:
+            while len(self._arranged) >= ARRANGED:
+                self._arranged.pop(next(iter(self._arranged)))
+            self._arranged[key] = self._arrange(features, count)
+        return self._arranged[key]
+
+    def _arrange(self, features: Tensor, count: int) -> Arranged:
+        """The `count` first features of every token and `features`."""
+        if self._kept is None or self._kept[0].shape[1] < count:
+            self._kept = _ranked(*first_of_row(self.a, min(count + ROOM, self.a.shape[1])))
+        feature, value = (part[:, :count] for part in self._kept)
+        hit = torch.isin(feature, features)
+        nothing = self.a.shape[1]
+        feature, value = feature.masked_fill(hit, nothing), value.masked_fill(hit, -torch.inf)
+        there = features.expand(len(feature), -1)
+        feature = torch.cat([feature, there], dim=1)
+        value = torch.cat([value, torch.full_like(there, -torch.inf, dtype=value.dtype)], dim=1)
+        sorted_ = torch.sort(feature, dim=1)
+        value = value.gather(1, sorted_.indices)
+        return Arranged(sorted_.values, value, torch.isin(sorted_.values, features), torch.argsort(features))
+
+
+def _first(value: Tensor, count: int) -> Tensor:
+    """Where the `count` largest of each row are, bool [n, c]; among equal ones the first."""
+    if count == 0:
+        return torch.zeros_like(value, dtype=torch.bool)
+    return torch.zeros_like(value, dtype=torch.bool).scatter_(1, first_of_row(value, count)[0], True)
 
 
 class PerClip(Selection):
@@ -101,7 +152,7 @@ class PerClip(Selection):
         n, m = len(self.a), len(features)
         if mode == "keep":
             rest = self.a.clone()
-            rest[:, features] = 0.0
+            rest[:, features] = -torch.inf
             kept = self._select(rest, max(0, self.k - m) * n)
             return with_overrides(kept, ~torch.isin(kept.feature, features), features, values)
         scores = (self.a if mode == "pre_topk" else self.z.dense()).clone()
@@ -146,19 +197,21 @@ def selection_of(sae: Sae, x: Tensor, *, step: bool = False) -> Selection:
     Raises ArdError if a threshold is needed that the SAE does not have.
     """
     if isinstance(sae, JumpReLU):
-        return Threshold(sae.pre_acts(x), sae.encode(x), sae.threshold * sae.input_factor)
+        a, theta = sae.pre_acts(x), sae.threshold * sae.input_factor
+        return Threshold(a, SparseCodes.from_dense(a * (a > theta)), theta)
     if not isinstance(sae, SelectiveSae):
         raise ArdError(
             f"steering does not know how an SAE of architecture '{sae.architecture}' selects",
             todo="Steer with an SAE of architecture topk, batchtopk or jumprelu.",
         )
-    # the same product as in `encode`, so that a and z agree in every bit
-    a = sae.activations(sae.center(sae.scale(x)[0]), "float32").in_order() * sae.input_factor
+    # what `encode` does, with the product at hand: a and z agree in every bit
+    found = sae.activations(sae.center(sae.scale(x)[0]), "float32")
+    a = found.in_order() * sae.input_factor
     if sae.config.relu:
         a = a.clamp(min=0)
     if isinstance(sae, BatchTopK):
         if sae.inference == "per_clip" and not step:
-            return PerClip(a, sae.encode(x), sae.config.k, sae.config.relu)
+            return PerClip(a, sae.codes(sae.select(found)), sae.config.k, sae.config.relu)
         theta = sae.threshold * sae.input_factor
         if float(theta) < 0 and sae.config.relu:
             raise ArdError(
@@ -166,7 +219,7 @@ def selection_of(sae: Sae, x: Tensor, *, step: bool = False) -> Selection:
                 todo='Calibrate it on activations, or steer with decode = "off".',
             )
         return Threshold(a, SparseCodes.from_dense(a * (a > theta)), theta)
-    return PerToken(a, sae.encode(x), sae.config.k)
+    return PerToken(a, sae.codes(sae.select(found)), sae.config.k)
 
 
 def with_overrides(z: SparseCodes, keep: Tensor, features: Tensor, values: Tensor) -> SparseCodes:
@@ -210,13 +263,6 @@ def _ranked(feature: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     value = value.gather(1, by_feature.indices)
     by_value = torch.sort(value, dim=1, descending=True, stable=True)
     return by_feature.values.gather(1, by_value.indices), by_value.values
-
-
-def _sparse(feature: Tensor, value: Tensor, n_features: int) -> SparseCodes:
-    """Rows [n, count] as codes; absent entries are −∞ or 0."""
-    n, count = feature.shape
-    token = torch.arange(n, device=feature.device).repeat_interleave(count)
-    return _ordered(token, feature.reshape(-1), value.reshape(-1), n, n_features)
 
 
 def _ordered(token: Tensor, feature: Tensor, value: Tensor, n: int, n_features: int) -> SparseCodes:

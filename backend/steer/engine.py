@@ -85,8 +85,9 @@ class Steerable:
                 displacement.append(0.0)
                 continue
             at, found = self.where(intervention.positions), self.applied(intervention)
-            displacement.append(float((found.x - self.prefix.x[at].float()).norm(dim=1).mean()))
-            row[at] = found.x.to(row.dtype)
+            changed = found.x.to(row.device)
+            displacement.append(float((changed - self.prefix.x[at].float()).norm(dim=1).mean()))
+            row[at] = changed.to(row.dtype)
             survived.append(found.survived)
         return Rows(x, survived, displacement)
 

@@ -110,10 +110,21 @@ class PreparedCodes(Prepared):
         values = torch.tensor(intervention.values, dtype=torch.float32, device=self.x.device)
         after = self._code(features, values, mode)
         share = survived(after, features, values)
-        if intervention.add_error or (mode == "delta"):
-            change = self.sae.directions(difference(after, z))
+        if intervention.add_error or mode == "delta":
+            change = self._moved(z, features, values) if mode == "delta" else self.sae.directions(difference(after, z))
             return Applied(self.x + (change if self.norms is None else change * self.norms), share, after)
         return Applied(self.sae.decode(after, self.norms), share, after)
+
+    def _moved(self, z: SparseCodes, features: Tensor, values: Tensor) -> Tensor:
+        """Σ_k (v_k − z_k)·d_k [n, d] over the overridden features k."""
+        if not len(features):
+            return torch.zeros_like(self.x)
+        order = torch.sort(features)
+        place = torch.searchsorted(order.values, z.feature).clamp(max=len(features) - 1)
+        hit = order.values[place] == z.feature
+        amount = values.expand(z.n_tokens, -1).clone()
+        amount[z.token[hit], order.indices[place[hit]]] -= z.value[hit]
+        return amount @ self.sae.W_dec[features]
 
     def _code(self, features: Tensor, values: Tensor, mode: Mode) -> SparseCodes:
         z = self.selection.z

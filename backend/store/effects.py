@@ -37,6 +37,8 @@ class FeatureSet:
         How it was measured.
     selection, held_out : dict
         Share of clips shifted to the target (value, count, n, low, high): on the clips it was chosen on, and on others.
+    displacement : float
+        Mean ‖x′ − x‖ over the steered positions of the other clips.
     """
 
     label: str
@@ -50,6 +52,7 @@ class FeatureSet:
     prompt: str
     selection: dict[str, Any]
     held_out: dict[str, Any]
+    displacement: float
 
     @property
     def name(self) -> str:
@@ -61,14 +64,14 @@ class FeatureSet:
         return cls(
             settings["label"], settings["target"], tuple((int(k), float(v)) for k, v in told["features"]),
             float(told["times"]), told["how"], settings["mode"], settings["positions"], settings["decode"],
-            settings["prompt"], told["selection"], told["held_out"],
+            settings["prompt"], told["selection"], told["held_out"], float(told["displacement"]),
         )  # fmt: skip
 
     def as_concept(self) -> dict[str, Any]:
         """As `ard sensitivity --features` takes it."""
         return {
-            "label": self.label, "features": [[k, v] for k, v in self.features], "mode": self.mode,
-            "positions": self.positions, "decode": self.decode, "prompt": self.prompt,
+            "column": self.label, "label": self.target, "features": [[k, v] for k, v in self.features],
+            "mode": self.mode, "positions": self.positions, "decode": self.decode, "prompts": [self.prompt],
         }  # fmt: skip
 
 
@@ -90,7 +93,8 @@ class EffectsFile:
     sets : dict of str to FeatureSet
         "set", the best of all, and "single", the best single feature; both with their share on held-out clips.
     controls : list of dict
-        On the held-out clips: `reconstructed`, and random sets of the same size.
+        On the held-out clips: `reconstructed`, and random sets as large as the best one, scaled clip by clip to move x
+        as far.
     figures : dict
     """
 

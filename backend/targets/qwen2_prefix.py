@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backend.targets.last_position import knows, of_last_position
 from backend.targets.prefix import Continuation, Prefix, StepChange, end_tokens, first_token, score_processors
 from backend.targets.tap import block_output, mapped, tap
 
@@ -95,12 +96,16 @@ class DecoderPrefix(_ChatPrefix):
     @torch.no_grad()
     def continue_from(self, x: Tensor, at_step: StepChange | None = None) -> Continuation:
         hidden, cache = x.to(self.x.dtype), self.expanded(len(x))
-        for number in range(self.index + 1, len(self.blocks)):
+        above = range(self.index + 1, len(self.blocks))
+        alone = len(above) > 0 and len(self.x) > 1 and knows(self.blocks[above[-1]])
+        for number in above[:-1] if alone else above:
             given = self.blocks[number](
                 hidden, attention_mask=self._masks[number], position_embeddings=self._embeddings,
                 position_ids=self._positions, past_key_values=cache, use_cache=True,
             )  # fmt: skip
             hidden = block_output(given)
+        if alone:
+            hidden = of_last_position(self.blocks[above[-1]], hidden, self._positions, self._embeddings, cache)
         return _DecoderContinuation(self, cache, hidden[:, -1:], at_step)
 
     def expanded(self, rows: int) -> Any:

@@ -128,6 +128,9 @@ class _PlantedPrefix(Prefix):
     def text(self, tokens: list[int]) -> str:
         return " ".join(CLASSES[i] for i in tokens if i != END)
 
+    def word_token(self, word: str) -> int | None:
+        return CLASSES.index(word) if word in CLASSES else None
+
     def token_text(self, token: int) -> str:
         return (*CLASSES, "")[token]
 

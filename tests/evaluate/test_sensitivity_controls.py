@@ -160,3 +160,22 @@ def test_mean_of_random_sets_has_the_clips_as_its_n() -> None:
     assert found.largest.hits == 3
     assert found.interval == wilson(2, 10)
     assert found.mismatch() == pytest.approx(0.01)
+
+
+def test_candidate_is_chosen_by_its_rate_above_chance_and_then_by_the_least_movement() -> None:
+    from backend.evaluate.sensitivity.features import Candidate
+    from backend.evaluate.sensitivity.measure import merit
+    from backend.evaluate.sensitivity.outcome import Case
+    from backend.evaluate.sensitivity.replies import Reply
+    from backend.evaluate.sensitivity.result import Tried
+
+    def tried(hits: int, moved: float, random: float = float("nan")) -> Tried:
+        cases = tuple(Case(False, True, i < hits) for i in range(10))
+        condition = Condition(cases, (Reply("a", 1, True, 0.0, "", 1.0, moved),) * 10)
+        return Tried(Candidate(FeatureSet("a", (1,), (1.0,)), "1x", Intervention()), condition, random)
+
+    weak, strong, far = tried(9, 5.0), tried(10, 20.0), tried(10, 30.0)
+    assert max([weak, strong, far], key=merit) is strong
+    assert max([weak, strong, far], key=lambda one: merit(one, enough=0.9)) is weak
+    cheating = tried(10, 20.0, random=0.5)
+    assert max([cheating, tried(9, 20.0, random=0.0)], key=merit) is not cheating

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLabel, QLineEdit, QTabBar, QWidget
 
 from ard_gui.views.elided import ElidedLabel
 from ard_gui.views.glyphs import GlyphButton
@@ -18,6 +18,9 @@ def clipped(window: QWidget) -> list[str]:
 
 
 def _clipped(one: QWidget) -> str:
+    if isinstance(one.parent(), (QAbstractSpinBox, QTabBar)):
+        # sized by the style: a number's field has the frame's room too, and a tab bar's arrows have no text
+        return ""
     if not isinstance(one, FIT) or isinstance(one, DRAWN) or not one.isVisible() or one.visibleRegion().isEmpty():
         return ""
     wanted = one.sizeHint() if isinstance(one, QLabel) else one.minimumSizeHint()

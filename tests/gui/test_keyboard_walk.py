@@ -18,6 +18,7 @@ from ard_gui.state.preferences import Preferences
 from ard_gui.views.concepts import ConceptsView
 from ard_gui.views.export_dialog import ExportDialog
 from ard_gui.views.list_chooser import ListChooser
+from ard_gui.views.steering.feature_slider import FeatureSlider
 from backend.study.folder import Study
 from backend.study.user_data import user_data
 
@@ -156,3 +157,28 @@ def export_by_keys(window: MainWindow, path: Path) -> None:
     press(Qt.Key.Key_Return)
     until(lambda: "written" in dialog.note.text())
     press(Qt.Key.Key_Escape)
+
+
+def test_feature_is_steered_by_the_keyboard(make_window: Make, tiny_study: Study) -> None:
+    window = make_window(tiny_study)
+    state = window.session.steering
+    until(lambda: window.session.selection.clip >= 0)
+    press(Qt.Key.Key_1, CTRL)
+    press(Qt.Key.Key_W)
+    feature = window.session.selection.feature
+    assert [row.feature for row in state.now.rows] == [feature]
+    until(lambda: isinstance(focused(), FeatureSlider))
+    press(Qt.Key.Key_PageUp)
+    assert state.now.rows[0].amount == pytest.approx(1.5)
+    press(Qt.Key.Key_Home)
+    assert state.now.overrides == ((feature, 0.0),)
+    while not isinstance(focused(), QPlainTextEdit):
+        press(Qt.Key.Key_Backtab)
+    type_in("What is heard?")
+    assert state.now.prompt == "What is heard?"
+    press(Qt.Key.Key_Return)
+    assert window.session.answers.wanted is None or window.session.answers.wanted.setup.prompt == "What is heard?"
+    press(Qt.Key.Key_Escape)
+    assert not window.session.answers.busy
+    press(Qt.Key.Key_1, CTRL)
+    assert focused() is window.view("concepts").table  # type: ignore[attr-defined]

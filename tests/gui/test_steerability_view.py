@@ -79,7 +79,7 @@ def test_profile_is_offered_with_its_command_and_measured_in_another_process(mak
     assert view.cells.rowCount() == 3
     # the tiny study's model is a Whisper: nobody can read a class from its transcripts
     assert "transcripts that change" in view.head.text()
-    assert view.cells.verticalHeaderItem(0).text() == "encoder.0, audio"
+    assert view.cells.verticalHeaderItem(0).text() == "encoder.0\naudio"
     assert not view.progress.isVisible()
     assert view.measure.isEnabled()
 
@@ -88,7 +88,7 @@ def test_cells_say_share_interval_control_and_coherence(make_window: Make, study
     written(study)
     view = view_of(make_window(study))
     until(lambda: filled(view))
-    assert view.cells.item(0, 1).text() == "90%\n70 … 97"
+    assert view.cells.item(0, 1).text() == "90%\n70–97"
     assert view.cells.item(0, 1).font().bold()
     assert not view.cells.item(0, 0).font().bold()
     view.cells.setFocus()

@@ -14,8 +14,8 @@ from backend.sae.config import SaeConfig
 from backend.steer.answers import Sampling
 from backend.steer.classes import LabelledClip
 from backend.steer.effects.candidates import Candidate, candidates
-from backend.steer.effects.search import best, by_effect, search
-from backend.steer.effects.setups import ORIGINAL, RECONSTRUCTED, Answers, How, Setup, Trial
+from backend.steer.effects.search import Tried, best, by_effect, search
+from backend.steer.effects.setups import ORIGINAL, RECONSTRUCTED, Answers, Controls, How, Setup, Trial
 from backend.steer.engine import Engine
 from backend.steer.readers import WordsReader
 from backend.steer.spaces import SaeSpace
@@ -55,7 +55,7 @@ def candidate(feature: int, difference: float = 1.0) -> Candidate:
 def test_feature_that_shifts_the_answers_is_first_by_effect_whatever_its_difference(sae: Sae, tmp_path: Path) -> None:
     one = trial(sae, tmp_path, [1.0] * FEATURES)
     found = [candidate(0, 9.0), candidate(1, 8.0), candidate(STRONG, 0.1)]
-    tried = search(one, found, times=(0.5, 2.0), sizes=(2, 3, 4), greedy=4)
+    tried = search(one, found, times=(0.5, 2.0), sizes=(2, 3, 4), set_times=(0.5, 2.0), greedy=4)
     assert by_effect(one, found, (0.5, 2.0)) == [STRONG, 0, 1]
     assert best(one, tried, "single").setup == Setup((STRONG,), 2.0)
     assert best(one, tried).setup == Setup((STRONG,), 2.0)
@@ -65,7 +65,7 @@ def test_feature_that_shifts_the_answers_is_first_by_effect_whatever_its_differe
     assert [t.setup.features for t in tried if t.how == "difference"] == [(0, 1)] * 2 + [(0, 1, STRONG)] * 2
     assert [t.setup.features for t in tried if t.how == "effect"] == [(STRONG, 0)] * 2 + [(STRONG, 0, 1)] * 2
     # nothing is left to be gained
-    assert [t for t in tried if t.how == "greedy"] == []
+    assert [t.setup for t in tried if t.how == "greedy"] == [Setup((STRONG,), 2.0)]
 
 
 def test_two_features_of_half_an_effect_each_are_found_as_a_set(sae: Sae, tmp_path: Path) -> None:
@@ -73,13 +73,21 @@ def test_two_features_of_half_an_effect_each_are_found_as_a_set(sae: Sae, tmp_pa
     maximum[HALF] = maximum[OTHER_HALF] = 0.7
     one = trial(sae, tmp_path, maximum)
     found = [candidate(HALF, 3.0), candidate(0, 2.0), candidate(OTHER_HALF, 1.0)]
-    tried = search(one, found, times=(1.0,), sizes=(), greedy=4)
+    tried = search(one, found, times=(1.0,), sizes=(), set_times=(), greedy=4)
     assert best(one, tried, "single").setup.features == (HALF,)
     assert one.share(Setup((HALF,), 1.0).key).count == 0
-    (greedy,) = [t for t in tried if t.how == "greedy"]
+    _, greedy = (t for t in tried if t.how == "greedy")
     assert greedy.setup == Setup((HALF, OTHER_HALF), 1.0)
     assert one.share(greedy.setup.key).value == 1
     assert one.told(greedy.setup)["features"] == [[HALF, 0.7], [OTHER_HALF, 0.7]]
+
+
+def test_greedy_set_is_made_at_the_dose_that_did_best(sae: Sae, tmp_path: Path) -> None:
+    one = trial(sae, tmp_path, [1.0] * FEATURES)
+    found = [candidate(HALF), candidate(OTHER_HALF), candidate(0, 0.1)]
+    tried = search(one, found, times=(3.0,), sizes=(2,), set_times=(0.7,), greedy=2)
+    assert best(one, tried[:-2]).setup == Setup((HALF, OTHER_HALF), 0.7)
+    assert [t.setup for t in tried[-2:]] == [Setup((HALF,), 0.7), Setup((HALF, OTHER_HALF), 0.7)]
 
 
 def test_answers_that_are_there_are_not_written_again(sae: Sae, tmp_path: Path) -> None:
@@ -92,24 +100,33 @@ def test_answers_that_are_there_are_not_written_again(sae: Sae, tmp_path: Path) 
         trial(sae, tmp_path, [1.0] * FEATURES, stop).measure(setups)
     file = tmp_path / "answers.jsonl"
     with file.open("a") as handle:
-        handle.write('{"clip": "1", "setup": "2@2", "te')
+        handle.write('["1", "2@2", "mus')
     written: list[int] = []
     again = trial(sae, tmp_path, [1.0] * FEATURES, written.append)
     again.measure(setups)
     assert written == [3] * 5
     fresh = Answers(file)
-    assert fresh.texts == again.answers.texts
-    assert len(fresh.texts) == 6 * 3
+    assert fresh.said == again.answers.said
+    assert len(fresh.said) == 6 * 3
     assert again.share("2@2").as_json()["value"] == 1
 
 
-def test_reconstruction_is_measured_as_a_control_and_makes_another_condition(sae: Sae, tmp_path: Path) -> None:
+def test_controls_are_the_reconstruction_and_random_sets_that_move_x_as_far(sae: Sae, tmp_path: Path) -> None:
     one = trial(sae, tmp_path, [1.0] * FEATURES)
-    one.measure([], controls=True)
-    assert one.answers.texts["0", ORIGINAL] == "animal"
-    # x̂ is zero here: what is left says nothing of the class
+    like = Setup((STRONG,), 2.0)
+    one.measure([like], Controls(like, {"random 1": (0, 1)}))
+    assert one.answers.said["0", ORIGINAL].text == "animal"
     assert one.share(RECONSTRUCTED).n == 6
-    assert {key for _, key in one.answers.texts} == {ORIGINAL, RECONSTRUCTED}
+    assert one.displacement(like.key) == pytest.approx(2, rel=1e-3)
+    assert one.displacement("random 1") == pytest.approx(2, rel=5e-3)
+    assert one.share("random 1").count == 0
+
+
+def test_of_setups_that_shift_as_much_the_one_that_moves_x_least_is_best(sae: Sae, tmp_path: Path) -> None:
+    one = trial(sae, tmp_path, [1.0] * FEATURES)
+    tried = [Tried("single", Setup((STRONG,), times)) for times in (4.0, 1.5, 2.0, 0.1)]
+    one.measure([each.setup for each in tried])
+    assert best(one, tried).setup.times == 1.5
 
 
 def test_key_of_a_set_knows_no_order() -> None:

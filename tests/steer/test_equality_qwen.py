@@ -16,7 +16,7 @@ from builders.plain_answers import PlainAnswer, prepared, strong, without_end
 from builders.plain_steering import KINDS
 
 LAYERS = ("decoder.0", "decoder.1", "decoder.2", "encoder.0")
-TOKENS = 4
+TOKENS = 3
 CLOSE = 2e-4
 SETTINGS: list[tuple[Positions, Decode, bool]] = [
     one for one in product(POSITIONS, DECODE, (False, True)) if one[:2] != ("none", "off")

@@ -15,7 +15,7 @@ from backend.targets.base import Target
 from builders.plain_answers import PlainAnswer, prepared, strong, without_end
 from builders.plain_steering import KINDS
 
-TOKENS = 4
+TOKENS = 3
 CLOSE = 2e-4
 CELLS = list(product(range(3), KINDS))
 SETTINGS = [("audio", False), ("prompt", False), ("audio", True), ("prompt", True)]

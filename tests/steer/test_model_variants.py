@@ -17,7 +17,7 @@ from backend.targets.load import load_target
 from builders.plain_answers import prepared, strong, without_end
 from builders.tiny_models import tiny_qwen2_audio
 
-TOKENS = 5
+TOKENS = 4
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import torch
 from backend.steer.answers import Sampling
 from backend.steer.classes import LabelledClip, targets_of
 from backend.steer.engine import Scene
-from backend.steer.incoherence import incoherence, repetition
 from backend.steer.intervention import Intervention
 from backend.steer.readers import BuiltinReader, WordsReader, question_for, reader_for
 from backend.steer.shares import Share
@@ -205,14 +204,6 @@ def test_target_of_a_clip_is_another_class_and_all_are_wanted_equally_often() ->
     pairs = [(clip.value, want) for clip, want in zip(clips, wanted, strict=True)]
     assert {pairs.count(one) for one in pairs} == {2}
     assert all(own != want for own, want in pairs)
-
-
-def test_repeated_words_and_silence_are_incoherent() -> None:
-    assert incoherence("It is a dog.") == ""
-    assert incoherence(" . ") == "it says nothing"
-    assert incoherence("a dog dog Dog") == "it says 'dog' 3 times in a row"
-    assert repetition("a b c a b c a b c") == pytest.approx(4 / 7)
-    assert incoherence("a b c a b c a b c") == "57% of it is repeated"
 
 
 def test_share_has_its_wilson_interval() -> None:

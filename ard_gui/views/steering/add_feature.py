@@ -39,7 +39,7 @@ NOTHING = {
     MARKED: "No feature is marked in the table.",
     NEIGHBOURS: "No feature is steered yet, or there are no nearest directions.",
     SOUND: "What is in this sound is not known: it is no clip of the study, and was not tested.",
-    SETS: "This study has no sets of features for this SAE.",
+    SETS: "This study has no sets of features for this SAE. Run: ard effects",
 }
 
 
@@ -122,12 +122,24 @@ class AddFeature(QDialog):
         rows = sorted(index.row() for index in self.list.selectedIndexes()) or ([0] if self._lines else [])
         chosen = [self._lines[row] for row in rows]
         count = self._state.add_features(self.maxima(one.feature for one in chosen if one.feature >= 0))
-        for one in chosen:
-            if one.found is not None:
-                self._state.add_set(one.found.name, one.found.pairs)
-                count += 1
-        self._say(f"{count} added." if count else "These are steered already." if chosen else "")
+        sets = [one.found for one in chosen if one.found is not None]
+        told = " ".join(filter(None, (self._add_set(one) for one in sets)))
+        count += len(sets)
+        self._say(f"{count} added. {told}".strip() if count else "These are steered already." if chosen else "")
         self.search.selectAll()
+
+    def _add_set(self, one: ConceptSet) -> str:
+        """Give a set its slider, and the first one the settings it was measured with; what is to be said about them."""
+        state = self._state
+        first = not state.now.rows
+        state.add_set(one.name, one.pairs)
+        now = state.now.settings
+        if all(getattr(now, name) == value for name, value in one.settings.items()):
+            return ""
+        if not first:
+            return f"{one.name} was measured with other settings: {one.told}."
+        state.set_settings(**one.settings)
+        return f"The settings are now those that {one.name} was measured with."
 
     def maxima(self, features: Iterable[int]) -> list[tuple[int, float]]:
         """Each feature with its largest value on the probing set."""
@@ -213,7 +225,7 @@ class AddFeature(QDialog):
         return [one for one in lines if all(word.casefold() in one.text.casefold() for word in text.split())]
 
     def _of_sets(self, text: str) -> list[Line]:
-        lines = [Line(f"{one.name}  ({len(one.pairs)} features)", found=one) for one in self._sets]
+        lines = [Line(f"{one.name}  ({len(one.pairs)} features; {one.told})", found=one) for one in self._sets]
         return [one for one in lines if text.casefold() in one.text.casefold()]
 
     def _line(self, feature: int, told: str = "") -> Line:

@@ -258,7 +258,7 @@ def figures(track: Track, condition: str) -> str:
     if first.no_speech is not None:
         told.append(f"no speech {number(first.no_speech)}")
     if said is not None and said.tokens:
-        told.append(f"{len(said.tokens)} tokens")
+        told.append(f"{len(said.tokens)} token{'' if len(said.tokens) == 1 else 's'}")
     return " · ".join(told)
 
 
@@ -271,7 +271,7 @@ def warning(track: Track) -> str:
     if said.coherent is False:
         told.append(f"Not coherent: {track.answer.why or 'it repeats itself'}.")
     if not said.ended and said.tokens:
-        told.append(f"Cut at {len(said.tokens)} tokens.")
+        told.append(f"Cut at {len(said.tokens)} token{'' if len(said.tokens) == 1 else 's'}.")
     if track.first is not None and track.first.survived and max(track.first.survived) == 0:
         told.append("No override survived the SAE's selection: try keep, post_topk or delta.")
     return " ".join(told)

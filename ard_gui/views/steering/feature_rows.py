@@ -60,6 +60,7 @@ class FeatureRow(QFrame):
     def __init__(self, row: Row) -> None:
         super().__init__()
         self.row = row
+        self._shown: object = None
         self.on, self.name, self.times = QCheckBox(), ElidedLabel(), QLabel()
         self.value, self.slider = QDoubleSpinBox(), FeatureSlider()
         self.remove = GlyphButton("remove", "Remove", "Remove this slider", focus=True)
@@ -108,7 +109,10 @@ class FeatureRow(QFrame):
         off : bool
             Every row is bypassed.
         """
-        self.row = row
+        shown = (row, name, negative, hidden, off, colours())
+        if shown == self._shown:
+            return
+        self._shown, self.row = shown, row
         called = f"set {row.name}" if row.is_set else f"feature {row.feature}{f': {name}' if name else ''}"
         self.name.setText(f"{row.name} ({len(row.pairs)} features)" if row.is_set else f"{row.feature} {name}".strip())
         self.name.set_colour(colours().muted if row.bypass or off else "")
@@ -182,8 +186,10 @@ class FeatureRows(QScrollArea):
         self._layout.addStretch(1)
 
     def _changed(self, part: str) -> None:
-        if part in ("rows", "values", "settings", "all"):
+        if part in ("rows", "all"):
             self.refresh()
+        elif part in ("values", "settings"):
+            self._show_rows()
 
     def refresh(self) -> None:
         """Show the setup as it is."""
@@ -198,13 +204,19 @@ class FeatureRows(QScrollArea):
             shown = self.rows.get(row.key) or self._add(row)
             if self._layout.indexOf(shown) != place + 1:
                 self._layout.insertWidget(place + 1, shown)
-            shown.show_row(
-                row, self.name_of(row.feature), negative=setup.settings.negative,
-                hidden=covered(setup.rows, row), off=setup.bypass,
-            )  # fmt: skip
+        self._show_rows()
         self.empty.setVisible(not setup.rows)
         self._read_next()
         self._fit()
+
+    def _show_rows(self) -> None:
+        """Show values, names and bypasses; a row that stays as it is costs nothing."""
+        setup = self._state.now
+        for row in setup.rows:
+            self.rows[row.key].show_row(
+                row, self.name_of(row.feature), negative=setup.settings.negative,
+                hidden=covered(setup.rows, row), off=setup.bypass,
+            )  # fmt: skip
 
     def name_of(self, feature: int) -> str:
         """What a feature is called; "" for a set."""

@@ -57,6 +57,7 @@ class FeatureSlider(QSlider):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._fit(USUAL)
+        self.setValue(round(USUAL * PER_UNIT))
         self.valueChanged.connect(self._value_changed)
 
     def show_amount(self, amount: float, *, relative: bool, negative: bool) -> None:
@@ -163,11 +164,13 @@ class FeatureSlider(QSlider):
         colour = QColor(colours().plot)
         colour.setAlpha(BAR_OPACITY)
         bins, top = len(found.counts), math.log1p(most)
+        zero, one = self.x_of(0.0), self.x_of(1.0)
+        width = (one - zero) / bins
         for number, count in enumerate(found.counts.tolist()):
             if count:
-                left, right = self.x_of(number / bins), self.x_of((number + 1) / bins)
                 height = max(1.0, ground.height() * math.log1p(count) / top)
-                painter.fillRect(QRectF(left, ground.bottom() + 1 - height, max(1.0, right - left), height), colour)
+                left = zero + number * width
+                painter.fillRect(QRectF(left, ground.bottom() + 1 - height, max(1.0, width), height), colour)
 
     def _paint_axis(self, painter: QPainter, ground: QRect) -> None:
         metrics, low, high = painter.fontMetrics(), self.minimum() / PER_UNIT, self.maximum() / PER_UNIT

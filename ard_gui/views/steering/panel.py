@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ class SteeringPanel(QWidget):
         self.rows, self.settings = FeatureRows(session), SettingsRow(session)
         self.status, self.answers = StatusRow(session, actions), Answers(session)
         self.saved = SavedResults(session, actions)
+        self._unmade: dict[int, tuple[str, str]] = {}
         self.tabs = QTabWidget()
         self._build()
         self._connect()
@@ -93,9 +95,12 @@ class SteeringPanel(QWidget):
         )
         scrolled.setMinimumHeight(self.fontMetrics().height() * UPPER_LINES)
         self.tabs.setDocumentMode(True)
-        self.tabs.tabBar().setAccessibleName("Views of the answers")
+        self.tabs.setAccessibleName("Views of the answers")
         self.add_tab("Answers", self.answers)
+        self.add_tab("Sweep", "sweep", "SweepView")
+        self.add_tab("Code", "code", "CodeView")
         self.add_tab("Saved", self.saved)
+        self.add_tab("A/B", "blind", "BlindView")
         lower = QWidget()
         below = QVBoxLayout(lower)
         below.setContentsMargins(6, 2, 6, 4)
@@ -117,16 +122,35 @@ class SteeringPanel(QWidget):
         session = self._session
         self.add.clicked.connect(lambda _=False: self.add_features())
         self.prompt.entered.connect(session.answers.ask)
-        self.bypass.toggled.connect(lambda on: on != session.steering.now.bypass and session.steering.bypass_all(on))
+        self.tabs.currentChanged.connect(self._tab_shown)
+        self.bypass.toggled.connect(session.steering.bypass_all)
         session.steering.changed.connect(self._changed)
         session.study_opened.connect(self._study_opened)
         session.ranking_opened.connect(self._ranking_opened)
         session.reader.ready.connect(self._arrived)
         self.saved.open_wanted.connect(self.open_result)
 
-    def add_tab(self, title: str, view: QWidget) -> None:
-        """One more view beside the answers."""
-        self.tabs.addTab(_scrolled(view), title)
+    def add_tab(self, title: str, view: QWidget | str, kind: str = "") -> None:
+        """One more view beside the answers; of a module of this package and a class in it when it is first shown."""
+        if isinstance(view, str):
+            self._unmade[self.tabs.count()] = view, kind
+        self.tabs.addTab(_scrolled(QWidget() if isinstance(view, str) else view), title)
+
+    def tab(self, title: str) -> QWidget:
+        """Show a view, made if it has not been shown yet."""
+        place = next(place for place in range(self.tabs.count()) if self.tabs.tabText(place) == title)
+        self.tabs.setCurrentIndex(place)
+        area = self.tabs.widget(place)
+        assert isinstance(area, QScrollArea)
+        return area.widget()
+
+    def _tab_shown(self, place: int) -> None:
+        if place in self._unmade:
+            module, kind = self._unmade.pop(place)
+            area = self.tabs.widget(place)
+            assert isinstance(area, QScrollArea)
+            made = getattr(import_module(f"ard_gui.views.steering.{module}"), kind)(self._session, self._actions)
+            area.setWidget(made)
 
     def add_features(self, source: str = ALL) -> None:
         """Open the dialog that adds features."""

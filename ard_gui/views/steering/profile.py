@@ -6,8 +6,8 @@ import shlex
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QBrush, QColor, QFont, QPalette
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtGui import QBrush, QColor, QFont, QFontMetrics, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -44,9 +44,11 @@ NONE_YET = (
     "Nobody has measured yet where this model can be steered.\n\nDifferences of the clips' classes are added to the "
     "residual stream, layer by layer, and the answers are read. No SAE is needed; it takes some minutes."
 )
-READING = "steerability"
+READING, ADVICE = "steerability", "What follows from the profile"
 SHARE = Qt.ItemDataRole.UserRole
 DARKEST = 0.85
+WIDEST, ROOM = "94–100", 12
+"""The widest text of a cell, and pixels around it."""
 
 
 class SteerabilityProfile(QWidget):
@@ -117,7 +119,7 @@ class SteerabilityProfile(QWidget):
         self.cells.setRowCount(len(rows))
         self.cells.setColumnCount(len(strengths))
         self.cells.setHorizontalHeaderLabels([f"{one:g}x" for one in strengths])
-        self.cells.setVerticalHeaderLabels([f"{layer}, {PLACE_WORDS[place]}" for layer, place in rows])
+        self.cells.setVerticalHeaderLabels([f"{layer}\n{PLACE_WORDS[place]}" for layer, place in rows])
         for row, (layer, place) in enumerate(rows):
             for column, strength in enumerate(strengths):
                 cell = profile.cell(layer, place, strength)
@@ -161,10 +163,10 @@ class SteerabilityProfile(QWidget):
 
     def _working(self, on: bool) -> None:
         self.progress.setRange(0, 0 if on else 1000)
-        for one in (self.progress, self.stop):
-            one.setVisible(on)
-        for one in (self.measure, self.label):
-            one.setEnabled(not on)
+        self.progress.setVisible(on)
+        self.stop.setVisible(on)
+        self.measure.setEnabled(not on)
+        self.label.setEnabled(not on)
 
     def _progressed(self, what: str, share: float) -> None:
         self.progress.setRange(0, 1000)
@@ -194,14 +196,18 @@ class SteerabilityProfile(QWidget):
         self.cells.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.cells.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.cells.setItemDelegate(_Shade(self.cells))
+        self.cells.setWordWrap(False)
         self.cells.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.cells.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.progress.setAccessibleName("Progress of the measurement")
         for label in (self.offer, self.command, self.head, self.words, self.details):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
-        for label in (self.command, self.words, self.details):
+        for label, name in (
+            (self.command, "Command that measures"), (self.words, ADVICE), (self.details, "The chosen cell"),
+        ):  # fmt: skip
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            label.setAccessibleName(name)
         self.offer.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.command.setAlignment(Qt.AlignmentFlag.AlignCenter)
         top = QHBoxLayout()
@@ -220,6 +226,7 @@ class SteerabilityProfile(QWidget):
         layout.addLayout(below)
         layout.addWidget(self._middle, 1)
         self.setFocusProxy(self.cells)
+        self._widen()
         self._working(False)
 
     def _empty(self) -> QWidget:
@@ -240,12 +247,24 @@ class SteerabilityProfile(QWidget):
         layout.addWidget(self.details)
         # long words of advice must not squeeze the table in a low window
         advice = QScrollArea()
+        advice.setAccessibleName(ADVICE)
         advice.setWidgetResizable(True)
         advice.setFrameShape(QScrollArea.Shape.NoFrame)
         advice.setWidget(self.words)
         self.words.setAlignment(Qt.AlignmentFlag.AlignTop)
         layout.addWidget(advice, 1)
         return page
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._widen()
+
+    def _widen(self) -> None:
+        """Columns hold their intervals at every text size; a narrow panel scrolls."""
+        font = QFont(self.font())
+        font.setBold(True)
+        self.cells.horizontalHeader().setMinimumSectionSize(QFontMetrics(font).horizontalAdvance(WIDEST) + ROOM)
 
     def _connect(self) -> None:
         session = self._session
@@ -276,9 +295,9 @@ class _Shade(QStyledItemDelegate):
         share = index.data(SHARE)
         if share is None or share < 0:
             return
-        palette: QPalette = option.palette  # type: ignore[attr-defined]
+        palette: QPalette = option.palette
         ground = _between(palette.color(QPalette.ColorRole.Base), palette.color(QPalette.ColorRole.Highlight), share)
-        option.backgroundBrush = QBrush(ground)  # type: ignore[attr-defined]
+        option.backgroundBrush = QBrush(ground)
         text = QColor("#000000") if ground.lightnessF() > 0.5 else QColor("#ffffff")
         palette.setColor(QPalette.ColorRole.Text, text)
 

@@ -8,13 +8,14 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPlainTextEdit, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from ard_gui.services.model_kind import ModelKind
+from ard_gui.services.model_kind import NAME, ModelKind
 from ard_gui.session import Session
 from ard_gui.state.steering import LONGEST_PROMPT
 from ard_gui.views.plain_text import tip
 
 LINES = 2
 SHOWN = 60
+MOST_NAMES = 4
 KIND_TEXT = {
     "question": "Ask the model about the sound. Enter asks, Shift+Enter begins a new line.",
     "transcript": "Whisper transcribes: text here is taken to come before the sound. It may stay empty.",
@@ -96,7 +97,7 @@ class PromptBox(QWidget):
         takes = kind != "representation"
         self.field.setEnabled(takes)
         self.more.setEnabled(takes)
-        self.field.setPlaceholderText(KIND_TEXT[kind])
+        self.field.setPlaceholderText(KIND_TEXT[kind] if takes else "")
         self.field.setToolTip(tip(KIND_TEXT[kind]))
         self._note()
 
@@ -124,7 +125,7 @@ class PromptBox(QWidget):
         self.menu.clear()
         for heading, found in (
             ("Asked before", [(one, one) for one in self._state.prompts]),
-            ("To begin with", list(self.presets)),
+            ("To begin with", self._filled()),
         ):
             if found:
                 self.menu.addSection(heading)
@@ -135,6 +136,20 @@ class PromptBox(QWidget):
                 action.setToolTip(tip(text))
                 action.triggered.connect(partial(self._take, text))
         self.menu.setToolTipsVisible(True)
+
+    def _filled(self) -> list[tuple[str, str]]:
+        """The prompts to begin with; one that asks for a name stands there once for each name that is steered."""
+        session, found = self._session, list[tuple[str, str]]()
+        features = [row.feature for row in self._state.now.rows if not row.is_set]
+        names = [session.notes.feature(k).name or session.automatic_name(k) for k in features]
+        names += [row.name for row in self._state.now.rows if row.is_set]
+        for heading, text in self.presets:
+            if NAME not in text:
+                found.append((heading, text))
+                continue
+            asked = [text.replace(NAME, name) for name in dict.fromkeys(names) if name]
+            found += [(one, one) for one in asked[:MOST_NAMES]]
+        return found
 
     def _take(self, text: str, _checked: bool = False) -> None:
         self._state.settle()

@@ -11,6 +11,9 @@ from ard_gui.theme import colours
 from ard_gui.views.canvas_paint import small_font
 from ard_gui.views.plain_text import tip
 
+WHOLE = 1.0
+"""A change as large as the state itself: bars and curve reach so far at least, so that conditions can be compared."""
+
 
 class RepresentationChange(QWidget):
     """Bars: mean ‖h′ − h‖ / ‖h‖ of each layer, with the cosine beside it; below, the last layer's change over time."""
@@ -49,7 +52,7 @@ class RepresentationChange(QWidget):
         first = len(found.layers) - rows
         label = max(metrics.horizontalAdvance(name) for name in found.layers) + 6
         figures = metrics.horizontalAdvance("0.000 cos 0.000") + 6
-        most = max((*found.change, 1e-12))
+        most = max((*found.change, WHOLE))
         room = max(1, box.width() - label - figures)
         for row in range(rows):
             layer, top = first + row, box.top() + row * metrics.height()
@@ -63,7 +66,7 @@ class RepresentationChange(QWidget):
             painter.drawText(QRect(label + room + 4, top, figures, metrics.height()), left, told)
 
     def _paint_frames(self, painter: QPainter, found: Representation, box: QRect) -> None:
-        most, count = max((*found.frames, 1e-12)), max(1, len(found.frames) - 1)
+        most, count = max((*found.frames, WHOLE)), max(1, len(found.frames) - 1)
         painter.setPen(QColor(colours().line))
         painter.drawLine(box.bottomLeft(), box.bottomRight())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -143,9 +143,10 @@ class SettingsRow(QWidget):
                 item.setEnabled(mode in KEEPS_ERROR or not self._state.raw)
         for choice, value in values:
             choice.setCurrentIndex(choice.findData(value))
-        for spin, number in ((self.tokens, now.tokens), (self.temperature, now.temperature), (self.seed, now.seed)):
-            with QSignalBlocker(spin):
-                spin.setValue(number)
+        with QSignalBlocker(self.tokens), QSignalBlocker(self.temperature), QSignalBlocker(self.seed):
+            self.tokens.setValue(now.tokens)
+            self.temperature.setValue(now.temperature)
+            self.seed.setValue(now.seed)
         with QSignalBlocker(self.error):
             self.error.setChecked(now.keeps_error)
         self.error.setEnabled(now.mode not in KEEPS_ERROR)

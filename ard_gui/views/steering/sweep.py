@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer
 from PySide6.QtGui import QColor, QGuiApplication, QPalette, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
@@ -42,11 +42,12 @@ from ard_gui.state.steering_sweep import (
 from ard_gui.theme import colours
 from ard_gui.views.steering.study_ties import follow_study, places_of
 from ard_gui.views.steering.sweep_curves import SweepCurves
-from ard_gui.views.steering.sweep_lines import FIGURES, line_of, overrides_told, row_of
+from ard_gui.views.steering.sweep_lines import FIGURES, asked_told, line_of, overrides_told, row_of
 from ard_gui.views.steering.sweep_table import SweepTable
 from backend.study.atomic import write_text
 
 KINDS = "CSV (*.csv);;JSON (*.json)"
+SOON_MS = 40
 UNITS = {VALUE: "values", TIMES: "multiples"}
 EMPTY = "A sweep asks for the answer at each of several values of a slider, and puts them below each other."
 CHANGED = "Something else than the swept slider was changed: the sweep was stopped. Start sweeps anew."
@@ -63,10 +64,15 @@ class SweepView(QWidget):
         self.steps, self.words = QLineEdit(DEFAULT_STEPS[VALUE]), QLineEdit()
         self.start, self.copy, self.export = QPushButton("S&tart"), QPushButton("&Copy CSV"), QPushButton("E&xport …")
         self.note, self.problem = QLabel(), QLabel()
-        self.table, self.curves = SweepTable(), SweepCurves()
+        self.table, self.curves = SweepTable(), SweepCurves(session.worker)
         self.dialog: QFileDialog | None = None
         self._running_for: Setup | None = None
-        self._stale = True
+        self._stale, self._running = True, False
+        # answers of one batch arrive together, and the curves are drawn once for them
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(SOON_MS)
+        self._soon.timeout.connect(self._refresh)
         self._build()
         self._connect()
         follow_study(session, self.sweep)
@@ -121,7 +127,7 @@ class SweepView(QWidget):
         if plan is None:
             return []
         sweep, _ = plan
-        told = self._asked(setup)
+        told = asked_told(setup, ranking)
         beside = [(name, None, self.sweep.beside(name, setup, ranking), told) for name in self._beside()]
         steps = [
             ("steered", step, self.sweep.point(sweep, setup, ranking, step),
@@ -159,16 +165,6 @@ class SweepView(QWidget):
             lambda failure: notices.error(f"the sweep could not be written: {failure.text}", failure.details),
         )
 
-    def _asked(self, setup: Setup) -> dict[str, Any]:
-        sound = setup.sound
-        settings = setup.settings
-        return {
-            "sae": self._state.ranking, "record": sound.record if sound else "", "path": sound.path if sound else "",
-            "prompt": setup.prompt, "overrides": "", "mode": settings.mode, "positions": settings.positions,
-            "decode": settings.decode, "add_error": settings.add_error, "max_new_tokens": settings.tokens,
-            "temperature": settings.temperature, "seed": settings.seed,
-        }  # fmt: skip
-
     # the widget
 
     def _build(self) -> None:
@@ -195,11 +191,11 @@ class SweepView(QWidget):
         self.copy.setToolTip("Put the table on the clipboard as CSV")
         self.export.setToolTip("Write the table as CSV or JSON, with everything that was asked")
         fields, named = QGridLayout(), (("S&weep", self.target), ("&Values", self.steps), ("Wor&ds", self.words))
-        for row, (text, widget) in enumerate(named):
-            label = QLabel(text)
-            label.setBuddy(widget)
-            fields.addWidget(label, row, 0)
-            fields.addWidget(widget, row, 1, 1, 1 if widget is self.target else 2)
+        for row, (text, field) in enumerate(named):
+            head = QLabel(text)
+            head.setBuddy(field)
+            fields.addWidget(head, row, 0)
+            fields.addWidget(field, row, 1, 1, 1 if field is self.target else 2)
         fields.addWidget(self.unit, 0, 2)
         fields.setColumnStretch(1, 1)
         buttons = QHBoxLayout()
@@ -210,8 +206,7 @@ class SweepView(QWidget):
         halves.addWidget(self.table)
         halves.addWidget(self.curves)
         halves.setChildrenCollapsible(False)
-        halves.setStretchFactor(0, 3)
-        halves.setStretchFactor(1, 2)
+        halves.setSizes([300, 200])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.addLayout(fields)
@@ -226,7 +221,7 @@ class SweepView(QWidget):
         self._state.changed.connect(self._setup_changed)
         self._session.ranking_opened.connect(self.sweep.forget)
         self._session.notes.changed.connect(self._name_targets)
-        self.sweep.changed.connect(self._refresh)
+        self.sweep.changed.connect(self._sweep_changed)
         self.unit.currentIndexChanged.connect(self._unit_chosen)
         self.target.currentIndexChanged.connect(lambda _: self._target_chosen())
         self.steps.textChanged.connect(lambda _: self._refresh())
@@ -284,7 +279,15 @@ class SweepView(QWidget):
             self.steps.setText(DEFAULT_STEPS[str(self.unit.currentData())])
         self._refresh()
 
+    def _sweep_changed(self) -> None:
+        before, self._running = self._running, self.sweep.running
+        if not (before and self._running):
+            self._refresh()
+        elif not self._soon.isActive():
+            self._soon.start()
+
     def _refresh(self) -> None:
+        self._soon.stop()
         if not self.isVisible():
             self._stale = True
             return
@@ -306,7 +309,7 @@ class SweepView(QWidget):
         if plan is not None and not reason:
             self._show(plan, points)
         elif reason:
-            self.table.show_lines(FIGURES, ())
+            self.table.show_lines(("note", *FIGURES), ())
             self.curves.show_curves((), {}, {}, "")
 
     def _points(self, sweep: Sweep) -> list[Point | None]:
@@ -315,7 +318,7 @@ class SweepView(QWidget):
 
     def _beside(self) -> tuple[str, ...]:
         """Rows above the values: the reconstruction of raw units is the original itself."""
-        return ("original",) if self._state.ranking.startswith("raw-") else ("original", "reconstructed")
+        return ("original",) if self._state.raw else ("original", "reconstructed")
 
     def _watched(self, plan: tuple[Sweep, tuple[str, ...]]) -> tuple[str, ...]:
         return plan[1] or self.sweep.words_of(plan[0], self._state.now, self._state.ranking)
@@ -330,7 +333,7 @@ class SweepView(QWidget):
         lines += [
             line_of(sweep.told(step), found, base, words) for step, found in zip(sweep.steps, points, strict=True)
         ]
-        self.table.show_lines((*(f"p({word})" for word in words), *FIGURES), lines)
+        self.table.show_lines(("note", *(f"p({word})" for word in words), *FIGURES), lines)
         curves = {
             word: [math.nan if one is None else one.words.get(word, math.nan) for one in points] for word in words
         }

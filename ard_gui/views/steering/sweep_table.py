@@ -22,7 +22,7 @@ from ard_gui.theme import colours, row_height
 from ard_gui.views.plain_text import tip
 
 MARKS = Qt.ItemDataRole.UserRole
-STEP, ANSWER = 0, 1
+STEP, ANSWER, NOTE = 0, 1, 2
 PAD, LINES = 4, 4
 MARK_OPACITY = 70
 Index = QModelIndex | QPersistentModelIndex
@@ -37,6 +37,7 @@ class Line:
     step : str
         As it is written, or the name of a condition.
     text : str
+        In one line.
     marks : tuple of Span
         Words of the text that the original lacks.
     figures : tuple of str
@@ -118,6 +119,7 @@ class SweepTable(QTableWidget):
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setItemDelegateForColumn(ANSWER, MarkedText(self))
+        self.setMinimumHeight(120)
         self.verticalHeader().hide()
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.cellClicked.connect(lambda row, _column: self.step_wanted.emit(row))
@@ -142,20 +144,20 @@ class SweepTable(QTableWidget):
 
     def _fill(self, row: int, line: Line) -> None:
         told = tip(*line.told.split("\n"))
-        for column, text in enumerate((line.step, " ".join(line.text.split()), *line.figures)):
+        for column, text in enumerate((line.step, line.text, *line.figures)):
             item = QTableWidgetItem(text)
             item.setToolTip(told)
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{self._titles[column]}: {text or 'none'}")
             if column == ANSWER:
-                item.setData(MARKS, line.marks if text == line.text else ())
-            elif column != len(self._titles) - 1:
+                item.setData(MARKS, line.marks)
+            elif column != NOTE:
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            if line.warns and column in (STEP, len(self._titles) - 1):
+            if line.warns and column in (STEP, NOTE):
                 item.setForeground(QColor(colours().warning))
             self.setItem(row, column, item)
 
     def _fit(self) -> None:
-        """The answers get what the figures leave, and never less than twenty characters."""
+        """The answers get what the figures leave, and never less than about twenty-four characters."""
         metrics = self.fontMetrics()
         room = self.viewport().width()
         for column in range(self.columnCount()):
@@ -163,7 +165,7 @@ class SweepTable(QTableWidget):
                 width = max(self.sizeHintForColumn(column), self.horizontalHeader().sectionSizeHint(column))
                 self.setColumnWidth(column, width)
                 room -= width
-        self.setColumnWidth(ANSWER, max(metrics.averageCharWidth() * 20, room))
+        self.setColumnWidth(ANSWER, max(metrics.averageCharWidth() * 24, room))
         self.resizeRowsToContents()
 
     def theme_changed(self) -> None:

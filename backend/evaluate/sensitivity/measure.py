@@ -39,6 +39,8 @@ class Plan:
     selection_random_sets : int
         On the selection part, for each candidate: then the candidate with the largest rate above theirs is chosen, and
         not the one with the largest rate. Of equal ones the smallest displacement wins.
+    enough : float
+        Rates above it count as equal, so that the smallest dose that does it is chosen.
     selection_clips, test_clips : int
         Most clips of a goal; 0 for all.
     units : bool
@@ -51,6 +53,7 @@ class Plan:
     selection_clips: int = 60
     test_clips: int = 0
     units: bool = True
+    enough: float = 1.0
 
 
 class Measurement:
@@ -67,6 +70,7 @@ class Measurement:
     def __init__(self, asking: Asking, alive: Sequence[int], plan: Plan, second: Judge | None = None) -> None:
         self.asking, self.alive, self.plan, self.second = asking, alive, plan, second
         self.engine = asking.replies.engine
+        self._known_means: dict[tuple[str, str, str], torch.Tensor] = {}
 
     def run(self, goals: Sequence[Goal], parts: Parts) -> list[Row]:
         """Two rows a goal at most: its best single feature and its best set.
@@ -124,7 +128,7 @@ class Measurement:
 
     def _test(self, goal: Goal, tried: tuple[Tried, ...], items: list[Item], parts: Parts) -> Row:
         """The best candidate and its controls on the test part."""
-        best = max(tried, key=merit).candidate
+        best = max(tried, key=lambda one: merit(one, self.plan.enough)).candidate
         sets = random_sets(best.intervention, self.alive, self.plan.random_sets, self.plan.seed)
         unit, note = self._units(goal, best.intervention, parts)
         asks = [Ask(), Ask(best.intervention.reconstructed), Ask(best.intervention)]
@@ -157,36 +161,41 @@ class Measurement:
         """The ask under raw units, or why there is none."""
         if not self.plan.units:
             return None, ""
-        target, others = (
-            self._means(goal, few(some, UNIT_CLIPS, self.plan.seed), chosen)
-            for some in (goal.targets(parts.selection), goal.sources(parts.selection))
-        )
+        target, others = (self._means(goal, which, parts, chosen) for which in ("target", "source"))
         if min(len(target), len(others)) < 2:
             return None, f"no raw units: the selection part has fewer than two usable clips of '{goal.target}'"
         intervention, centre = unit_set(chosen, target, others)
         return Ask(intervention, matched=chosen, units=True, centre=centre), ""
 
-    def _means(self, goal: Goal, items: list[Item], chosen: Intervention) -> torch.Tensor:
-        """Mean residual stream [n, d] over the steered positions of the clips that can be used."""
-        found = [torch.empty(0, self.engine.space.d)]
-        for item in items:
-            self.asking.job.check_stop()
-            try:
-                wave, prompt = self.asking.load(item), asked(item, goal.prompts, self.plan.seed)
-                prefix = self.engine.target.begin(wave, prompt, self.engine.layer)
-            except Stopped:
-                raise
-            except ArdError:
-                continue
-            x = prefix.x if chosen.positions == "prompt" else prefix.x[prefix.audio]
-            found.append(x.float().mean(dim=0, keepdim=True).cpu())
-        return torch.cat(found)
+    def _means(self, goal: Goal, which: str, parts: Parts, chosen: Intervention) -> torch.Tensor:
+        """Mean residual stream [n, d] over the steered positions of selection clips of the target or the source."""
+        key = (goal.name, which, chosen.positions)
+        if key not in self._known_means:
+            items = goal.targets(parts.selection) if which == "target" else goal.sources(parts.selection)
+            some = few(items, UNIT_CLIPS, self.plan.seed)
+            found = [mean for item in some if (mean := self._mean(goal, item, chosen)) is not None]
+            self._known_means[key] = torch.stack(found) if found else torch.empty(0, self.engine.space.d)
+        return self._known_means[key]
+
+    def _mean(self, goal: Goal, item: Item, chosen: Intervention) -> torch.Tensor | None:
+        """[d]; None for a clip that cannot be used."""
+        self.asking.job.check_stop()
+        try:
+            wave, prompt = self.asking.load(item), asked(item, goal.prompts, self.plan.seed)
+            prefix = self.engine.target.begin(wave, prompt, self.engine.layer)
+        except Stopped:
+            raise
+        except ArdError:
+            return None
+        x = prefix.x if chosen.positions == "prompt" else prefix.x[prefix.audio]
+        return x.float().mean(dim=0).cpu()
 
 
-def merit(one: Tried) -> tuple[float, float]:
-    """A candidate's rate, above that of random sets where they were asked; of equal ones little displacement wins."""
+def merit(one: Tried, enough: float = 1.0) -> tuple[float, float]:
+    """What a candidate is chosen by: its rate, rates above `enough` being equal, less that of random sets where they
+    were asked; of equal ones the smallest displacement wins."""
     share, random = one.condition.eligible.share, one.random
-    gain = share - random if random == random else share
+    gain = min(share, enough) - (random if random == random else 0.0)
     return (gain if gain == gain else -1.0, -one.condition.displacement)
 
 

@@ -10,18 +10,12 @@ from typing import Any
 
 from backend.errors import ArdError
 from backend.evaluate.judges.base import Scale
+from backend.evaluate.sensitivity.concept_file import read_concepts
 from backend.evaluate.sensitivity.features import FeatureSet, Map, candidates, mapped
 from backend.evaluate.sensitivity.goals import ANY, Goal, direction
 from backend.resources import resource
 from backend.steer.intervention import Intervention, Mode
 from backend.store.features import Columns
-from backend.study.atomic import read_json
-
-CONCEPT_KEYS = frozenset(
-    {"label", "column", "source", "kind", "prompts", "features", "sets", "values", "mode", "positions", "decode",
-     "add_error", "words"}
-)  # fmt: skip
-"""What a concept of a features file may have; other keys are the business of whoever wrote it."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +65,6 @@ def goals(
     return [_goal(name, known, defaults, columns, labels) for name in names or list(known)]
 
 
-def read_concepts(path: Path) -> dict[str, dict[str, Any]]:
-    """Concepts of a features file, docs/sensitivity.md; ArdError naming what is wrong."""
-    found = read_json(path)
-    if isinstance(found, dict) and isinstance(found.get("concepts"), dict):
-        found = found["concepts"]
-    if not isinstance(found, dict) or not all(isinstance(one, dict) for one in found.values()):
-        raise ArdError("this is no file of concepts", path=path, todo='Write {"concept": {"features": [[1, 2.5]]}}.')
-    return found
-
-
 def read_words(name: str) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
     """(words, references) by label from a TOML file, or from one that comes with ARD: emotion, gender.
 
@@ -110,10 +94,8 @@ def _goal(
 ) -> Goal:  # fmt: skip
     given = known.get(name, {})
     source, target = direction(name)
-    if name in known:
-        source, target = str(given.get("source", defaults.source)), str(given.get("label", target))
-    elif source == ANY:
-        source = defaults.source
+    source = str(given.get("source", defaults.source if source == ANY else source))
+    target = str(given.get("label", target))
     column = str(given.get("column", defaults.column))
     scale = _scale(name, column, given, defaults, labels.get(column, ()))
     _check_labels(name, source, target, column, scale)

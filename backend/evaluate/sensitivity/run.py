@@ -14,6 +14,7 @@ from backend.audio.load import load_waves
 from backend.errors import ArdError
 from backend.evaluate.judges.base import JUDGES, Judge
 from backend.evaluate.sensitivity.asking import Asking
+from backend.evaluate.sensitivity.concept_file import check_made_for
 from backend.evaluate.sensitivity.goals import Goal
 from backend.evaluate.sensitivity.items import Item, outside_items, study_items
 from backend.evaluate.sensitivity.measure import Measurement, Plan
@@ -89,6 +90,8 @@ def run(study: Study, settings: Settings, request: Request, job: Job, out: Path 
     if ranked.raw:
         raise ArdError("raw units are a control here", todo="Name an SAE with --sae.")
     resident.check_weights(ranked)
+    if request.features:
+        check_made_for(request.features, ranked.weights, ranked.layer)
     columns = _columns(study, ranked)
     items = _items(study, request, job)
     parts = divide(

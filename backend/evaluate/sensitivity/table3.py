@@ -48,11 +48,11 @@ def table3(results: Sequence[Told]) -> dict[str, Any]:
         {"row": name, "published": True, "cells": [{"share": one} for one in shares]}
         for name, shares in PUBLISHED.items()
     ]
-    measured = [
+    measured: list[dict[str, Any]] = [
         {"row": name, "published": False, "cells": [_cell(found, pair, name, kind) for pair in DIRECTIONS]}
         for name, kind in MEASURED
     ]
-    measured = [row for row in measured if any(row["cells"])]  # type: ignore[call-overload]
+    measured = [row for row in measured if any(row["cells"])]
     if not measured:
         raise ArdError(
             "these results have none of the table's directions",

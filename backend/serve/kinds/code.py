@@ -14,7 +14,7 @@ from backend.serve.kinds.encode import why_no_sound
 from backend.serve.resident import Resident
 from backend.serve.steering import SteerRequest, on_stage
 from backend.steer.engine import Steerable
-from backend.steer.intervention import Intervention
+from backend.steer.intervention import Intervention, Positions
 from backend.steer.spaces import PreparedCodes
 
 MOST_BARS = 40
@@ -50,7 +50,7 @@ class Code(SteerRequest):
 def _before_and_after(scene: Steerable, steered: Intervention, position: int) -> tuple[Tensor, Tensor, float]:
     """Codes [D] of one audio position, and the smallest value that the selection keeps there."""
     # where the prompt is steered too, its tokens take part in a selection over the whole clip
-    positions = "prompt" if steered.positions == "prompt" else "audio"
+    positions: Positions = "prompt" if steered.positions == "prompt" else "audio"
     at = int(scene.prefix.audio[position]) if positions == "prompt" else position
     prepared = scene.prepared(positions)
     changed = steered if steered.positions != "none" else Intervention(mode=steered.mode, positions="none")

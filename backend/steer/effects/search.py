@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from backend.steer.effects.candidates import Candidate
 from backend.steer.effects.setups import Setup, Trial
 
-GREEDY_TRIED = 8
+NEARLY = 0.95
+GREEDY_TRIED = 4
 """Features tried in each round of the greedy search."""
 
 
@@ -21,7 +22,13 @@ class Tried:
 
 
 def search(
-    trial: Trial, found: Sequence[Candidate], *, times: Sequence[float], sizes: Sequence[int], greedy: int
+    trial: Trial,
+    found: Sequence[Candidate],
+    *,
+    times: Sequence[float],
+    sizes: Sequence[int],
+    set_times: Sequence[float],
+    greedy: int,
 ) -> list[Tried]:
     """Measure singles and sets on the trial's clips.
 
@@ -29,8 +36,8 @@ def search(
     ----------
     found : sequence of Candidate
         Those of largest class difference first.
-    times : sequence of float
-        Multiples of each feature's maximum.
+    times, set_times : sequence of float
+        Multiples of each feature's maximum, for single features and for sets.
     sizes : sequence of int
         Of the sets; one larger than the number of candidates is left out.
     greedy : int
@@ -42,13 +49,14 @@ def search(
     """
     numbers = [one.feature for one in found]
     tried = [Tried("single", Setup((k,), t)) for k in numbers for t in times]
-    tried += [Tried("difference", Setup(tuple(numbers[:n]), t)) for n in sizes if n <= len(numbers) for t in times]
+    tried += [Tried("difference", Setup(tuple(numbers[:n]), t)) for n in sizes if n <= len(numbers) for t in set_times]
     trial.measure([one.setup for one in tried])
     order = by_effect(trial, found, times)
-    more = [Tried("effect", Setup(tuple(order[:n]), t)) for n in sizes if n <= len(order) for t in times]
+    more = [Tried("effect", Setup(tuple(order[:n]), t)) for n in sizes if n <= len(order) for t in set_times]
     trial.measure([one.setup for one in more])
     tried += more
     if greedy:
+        # at the dose that did best so far, at which no feature need have been tried alone
         tried += _greedily(trial, order, best(trial, tried).setup.times, greedy)
     return tried
 
@@ -60,24 +68,30 @@ def by_effect(trial: Trial, found: Sequence[Candidate], times: Sequence[float]) 
 
 
 def best(trial: Trial, tried: Sequence[Tried], how: str = "") -> Tried:
-    """The setup that shifts most clips; of equal ones that of fewest features, then of the smallest values."""
+    """Of the setups that shift nearly (`NEARLY`) as many clips as any does, the one that moves x least.
+
+    Whatever moves x far enough changes answers: a small displacement is what tells a feature from a random one.
+    """
     own = [one for one in tried if not how or one.how == how]
-    return min(own, key=lambda one: (-trial.share(one.setup.key).count, len(one.setup.features), one.setup.times))
+    most = max(trial.share(one.setup.key).count for one in own)
+    good = [one for one in own if trial.share(one.setup.key).count >= NEARLY * most]
+    return min(good, key=lambda one: (trial.displacement(one.setup.key), len(one.setup.features)))
 
 
 def _greedily(trial: Trial, order: Sequence[int], times: float, most: int) -> list[Tried]:
     """Add the feature that raises the share most, as long as one does; of equal ones the one of larger effect."""
-    chosen: tuple[int, ...] = order[:1] and (order[0],)
-    tried: list[Tried] = []
-    while chosen and len(chosen) < most:
-        rest = [k for k in order if k not in chosen][:GREEDY_TRIED]
-        offers = [Setup((*chosen, k), times) for k in rest]
+    chosen = Setup((order[0],), times)
+    trial.measure([chosen])
+    tried = [Tried("greedy", chosen)]
+    while len(chosen.features) < most:
+        rest = [k for k in order if k not in chosen.features][:GREEDY_TRIED]
+        offers = [Setup((*chosen.features, k), times) for k in rest]
         if not offers:
             break
         trial.measure(offers)
         winner = max(offers, key=lambda one: trial.share(one.key).count)
-        if trial.share(winner.key).count <= trial.share(Setup(chosen, times).key).count:
+        if trial.share(winner.key).count <= trial.share(chosen.key).count:
             break
-        chosen = winner.features
-        tried.append(Tried("greedy", winner))
+        chosen = winner
+        tried.append(Tried("greedy", chosen))
     return tried

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from backend.steer.answers import Sampling
+from backend.steer.answers import Answer, Sampling
 from backend.steer.classes import LabelledClip
+from backend.steer.coherence import coherence
 from backend.steer.engine import Engine, Scene
-from backend.steer.incoherence import incoherence
 from backend.steer.intervention import Decode, Intervention, Positions
 from backend.steer.readers import Reader
 from backend.steer.steerability.class_means import ClassMeans, Region
@@ -129,14 +129,14 @@ def measure_layer(
         plan = [(p, s, d) for p in places_of(layer) for s in strengths for d in DIRECTIONS]
         scene, engine = Scene(prefix, space), Engine(target, space, layer)
         steered = [_intervention(*one) for one in plan]
-        original, *answers = (one.text for one in engine.answers(scene, [None, *steered], sampling))
+        original, *answers = engine.answers(scene, [None, *steered], sampling)
         moved = [scene.rows([one]).displacement[0] for one in steered]
         rows = tuple(
-            SteeredRow(*one, far, text, _read(reader, text), incoherence(text))
-            for one, far, text in zip(plan, moved, answers, strict=True)
+            SteeredRow(*one, far, said.text, _read(reader, said), coherence(said, may_be_empty=not reader).why)
+            for one, far, said in zip(plan, moved, answers, strict=True)
         )
         yield ClipResult(
-            task.clip.record, task.clip.value, task.target, original, _read(reader, original), rows
+            task.clip.record, task.clip.value, task.target, original.text, _read(reader, original), rows
         )  # fmt: skip
 
 
@@ -147,8 +147,8 @@ def _intervention(place: Place, strength: float, direction: Direction) -> Interv
     )  # fmt: skip
 
 
-def _read(reader: Reader | None, text: str) -> str | None:
-    return reader.read(text) if reader else None
+def _read(reader: Reader | None, answer: Answer) -> str | None:
+    return reader.read(answer.text) if reader else None
 
 
 def _random(shift: Mapping[Region, Tensor], seed: int, number: int) -> dict[Region, Tensor]:
