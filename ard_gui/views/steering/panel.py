@@ -142,7 +142,9 @@ class SteeringPanel(QWidget):
         self.tabs.setCurrentIndex(place)
         area = self.tabs.widget(place)
         assert isinstance(area, QScrollArea)
-        return area.widget()
+        found = area.widget()
+        assert found is not None
+        return found
 
     def _tab_shown(self, place: int) -> None:
         if place in self._unmade:
