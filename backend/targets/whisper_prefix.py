@@ -7,12 +7,25 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from backend.errors import ArdError
 from backend.targets.hugging_face import grid
 from backend.targets.prefix import Continuation, Prefix, StepChange, end_tokens, first_token, score_processors
 from backend.targets.tap import block_output, tap
 
 if TYPE_CHECKING:
     from backend.targets.whisper import Whisper
+
+NO_SPEECH = ("<|nospeech|>", "<|nocaptions|>")
+"""Names of the no-speech token, which differ between vocabularies."""
+
+
+def no_speech_token(tokenizer: Any) -> int:
+    """Id of the no-speech token (S-43); ArdError if the vocabulary has none."""
+    known = tokenizer.get_vocab()
+    for name in NO_SPEECH:
+        if name in known:
+            return int(known[name])
+    raise ArdError("the model's vocabulary has no token for 'no speech'", todo="Use one of OpenAI's Whisper models.")
 
 
 class WhisperPrefix(Prefix):
@@ -41,6 +54,7 @@ class WhisperPrefix(Prefix):
         self.read = self.audio if target.section.frames == "valid" else self.every
         self.seconds = grid(frames, target.hop / target.sample_rate)
         self.said = said
+        self.no_speech_token = no_speech_token(target.processor.tokenizer)
         self.ends = end_tokens(self.model)
         # the language is told from the frames, so the whole prompt is only known once rows are continued
         self.prompt_ids = torch.cat([said, torch.tensor(self._start(), device=said.device)])
@@ -73,11 +87,6 @@ class WhisperPrefix(Prefix):
         else:
             starts = [self._start()] * rows
         return torch.cat([self.said.expand(rows, -1), torch.tensor(starts, device=encoded.device)], dim=1)
-
-    @property
-    def no_speech_token(self) -> int:
-        """It stands before the no-timestamps token in every Whisper vocabulary (S-43)."""
-        return int(self.model.generation_config.no_timestamps_token_id) - 1
 
     @property
     def longest(self) -> int:

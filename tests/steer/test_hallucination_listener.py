@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from backend.errors import ArdError
-from backend.steer.hallucination.listener import Listener, no_speech_token
+from backend.steer.hallucination.listener import Listener
 from backend.study.settings import ModelSection
 from backend.targets.load import load_target
 from backend.targets.mel import log_mel
 from backend.targets.whisper import Whisper
+from backend.targets.whisper_prefix import no_speech_token
 from builders.tiny_models import tiny_hubert, tiny_whisper
 
 WAVE = np.random.default_rng(0).normal(0, 0.1, 128000).astype(np.float32)

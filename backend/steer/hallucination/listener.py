@@ -14,9 +14,7 @@ from backend.targets.base import Target, Wave
 from backend.targets.layers import split_layer
 from backend.targets.tap import block_output
 from backend.targets.whisper import Whisper
-
-NO_SPEECH = ("<|nospeech|>", "<|nocaptions|>")
-"""The token's names in the models' vocabularies, the newer first."""
+from backend.targets.whisper_prefix import no_speech_token
 
 
 @dataclass(frozen=True)
@@ -77,12 +75,3 @@ class Listener:
     def transcripts(self, encoded: Tensor, max_new_tokens: int) -> list[str]:
         """Greedy transcripts without timestamps (S-49)."""
         return self.target.transcripts(encoded, max_new_tokens)
-
-
-def no_speech_token(tokenizer: Any) -> int:
-    """Its id; ArdError if the vocabulary has none."""
-    known = tokenizer.get_vocab()
-    for name in NO_SPEECH:
-        if name in known:
-            return int(known[name])
-    raise ArdError("the model's vocabulary has no token for 'no speech'", todo="Use one of OpenAI's Whisper models.")
