@@ -139,6 +139,7 @@ class SoundTest(QObject):
         self._server: ModelServer | None = None
         self._ranking = ""
         self._asked: dict[str, int] = {}
+        self._refused_encoding = False
         self._worker: Worker | None = None
         self._recorder: Recorder | None = None
 
@@ -221,7 +222,7 @@ class SoundTest(QObject):
         return self._worker
 
     def _encode(self) -> None:
-        self.encoded = None
+        self.encoded, self._refused_encoding = None, False
         self._asked.clear()
         if self.path is not None and self._ranking:
             self._ask("encode", top=TOP)
@@ -245,6 +246,7 @@ class SoundTest(QObject):
     def _refused(self, id_: int, do: str, message: str) -> None:
         if self._asked.get(do) == id_:
             del self._asked[do]
+            self._refused_encoding = do == "encode"
             self._fail(message)
 
     def _progressed(self, id_: int, text: str, fraction: float) -> None:
@@ -256,8 +258,8 @@ class SoundTest(QObject):
         self.changed.emit()
 
     def _unreadable(self, message: str) -> None:
-        # the model server says the same of the file, unless no study is open
-        if not self._asked:
+        # the model server says, or has said, the same of the file, unless no study is open
+        if not self._asked and not self._refused_encoding:
             self._fail(message)
 
     def _detail(self, media: Media, found: MelPicture) -> None:
