@@ -1,12 +1,17 @@
-"""Sets of features that drive a concept, as `ard effects` chose them (backend/store/effects.py)."""
+"""Sets of features that drive a concept: those that `ard effects` chose (backend/store/effects.py), and for the SAE
+that ships with ARD those of resources/demo/concepts.json."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from backend.errors import ArdError
+from backend.resources import resource
 from backend.store.effects import FeatureSet, current_effects, read_effects
+from backend.study.atomic import read_json
 from backend.study.folder import Study
+
+SHIPPED = "demo/concepts.json"
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,26 @@ def concept_sets(study: Study, sae: str, features: int) -> list[ConceptSet]:
         if one is not None and one.features and all(0 <= k < features and v for k, v in one.features):
             name = one.target if one.target not in found else concept
             found[name] = ConceptSet(name, one.features, _settings(one), _told(one))
+    found = {**_shipped(study, sae), **found}
     return [found[name] for name in sorted(found)]
+
+
+def _shipped(study: Study, sae: str) -> dict[str, ConceptSet]:
+    """The sets that come with ARD, if this SAE has the shipped one's weights."""
+    config = study.sae(sae) / "config.json"
+    told = read_json(resource(SHIPPED))
+    if not config.is_file() or read_json(config).get("weights_hash") != told["sae"]:
+        return {}
+    settings = {name: str(told[name]) for name in ("mode", "positions", "decode")}
+    found = {}
+    for one in told["concepts"]:
+        chosen = one["set"]
+        pairs = tuple(zip(map(int, chosen["features"]), map(float, chosen["values"]), strict=True))
+        measured = chosen["selection"]
+        words = f'comes with ARD; {told["mode"]}, positions {told["positions"]}; asked "{one["question"]}"; '
+        words += f"shifted {measured['shifted']} of {measured['clips']} clips that it was chosen on"
+        found[one["target"]] = ConceptSet(one["target"], pairs, settings, words)
+    return found
 
 
 def _settings(one: FeatureSet) -> dict[str, str]:

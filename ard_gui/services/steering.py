@@ -320,7 +320,7 @@ class SteeringAnswers(QObject):
             if track is not None and track.request is self._sent:
                 track.tokens.append(token_of(told["token"]))
                 self.changed.emit(condition)
-        elif stage == "done":
+        elif stage in ("done", "compared"):
             self._whole(condition, told)
 
     def _first(self, condition: str, told: dict[str, Any]) -> None:

@@ -50,9 +50,10 @@ class Conditions:
         for name, intervention in asked.items():
             if name not in found:
                 found[name] = self._answer(name, intervention)
-        remember_original(self.stage, self.known(None), self.sampling)
+                remember_original(self.stage, self.known(None), self.sampling)
         for name, intervention in asked.items():
-            complete(self.stage, found[name], intervention, self.sampling)
+            if complete(self.stage, found[name], intervention, self.sampling):
+                self.talk.part(stage="compared", condition=name, answer=found[name].answer)
         return found
 
     def several(self, wanted: Sequence[Intervention], at_once: int) -> Iterator[tuple[Intervention, Outcome]]:

@@ -165,12 +165,14 @@ def remember_original(stage: Stage, outcome: Outcome | None, sampling: Sampling)
     stage.original = {sampling: OriginalAnswer(stage.scene, [token["id"] for token in outcome.answer["tokens"]])}
 
 
-def complete(stage: Stage, outcome: Outcome, intervention: Intervention | None, sampling: Sampling) -> None:
-    """Fill in the KL of an answer that was written before the original's was known."""
+def complete(stage: Stage, outcome: Outcome, intervention: Intervention | None, sampling: Sampling) -> bool:
+    """Fill in the KL of an answer that was written before the original's was known; whether it was missing."""
     original: OriginalAnswer | None = stage.original.get(sampling)
-    if outcome.answer["kl"]["answer"] is None and original is not None:
-        continuation = original.scene.begin([intervention]).continuation
-        outcome.answer["kl"]["answer"] = original.kl(continuation)[0]
+    if outcome.answer["kl"]["answer"] is not None or original is None:
+        return False
+    continuation = original.scene.begin([intervention]).continuation
+    outcome.answer["kl"]["answer"] = original.kl(continuation)[0]
+    return True
 
 
 class _BegunRepresentations(Begun):

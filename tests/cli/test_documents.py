@@ -26,12 +26,12 @@ def test_settings_page_is_that_of_the_settings() -> None:
 
 
 def test_every_command_is_documented_and_no_other() -> None:
-    documented = set(re.findall(r"`ard ([a-z-]+)", (DOCS / "cli.md").read_text(encoding="utf-8")))
+    documented = set(re.findall(r"`ard ([a-z0-9-]+)", (DOCS / "cli.md").read_text(encoding="utf-8")))
     assert documented == commands()
 
 
 def test_readme_shows_only_commands_that_exist() -> None:
-    shown = set(re.findall(r"^ard ([a-z-]+)|`ard ([a-z-]+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.M))
+    shown = set(re.findall(r"^ard ([a-z0-9-]+)|`ard ([a-z0-9-]+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.M))
     assert {a or b for a, b in shown} <= commands()
 
 

@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from ard_gui.main_window import MainWindow
+from ard_gui.services.concept_sets import concept_sets
 from ard_gui.session import Session
 from ard_gui.views.steering.feature_slider import FeatureSlider
 from ard_gui.views.steering.panel import SteeringPanel
@@ -131,3 +132,11 @@ def test_slider_is_dragged_and_the_engine_is_stopped_lost_and_started_again(make
     assert replace(kept.now, sound=None) == replace(setup, sound=None)
     assert kept.now.sound == setup.sound
     assert kept.prompts[0] == setup.prompt
+
+
+def test_the_shipped_sae_brings_a_set_for_every_concept_that_was_chosen_for_it(study: Study) -> None:
+    sets = {one.name: one for one in concept_sets(study, study.feature_ids()[0], 2048)}
+    assert {"music", "woman", "English"} <= set(sets)
+    assert (len(sets["man"].pairs), sets["man"].pairs[0][0]) == (4, 424)
+    assert sets["man"].settings == {"mode": "delta", "positions": "audio", "decode": "off"}
+    assert sets["man"].told.endswith("shifted 40 of 40 clips that it was chosen on")

@@ -44,7 +44,11 @@ def test_the_steered_first_token_comes_first_and_every_answer_is_streamed(
     assert len(first["top"]) == 5
     assert (first["kl"] > 0, first["survived"], first["no_speech"]) == (True, [1.0], None)
     assert given[-1]["stage"] == "ready"
-    assert [one["condition"] for one in given if one["stage"] == "done"] == ["steered", "original", "reconstructed"]
+    done = {one["condition"]: one["answer"] for one in given if one["stage"] == "done"}
+    assert list(done) == ["steered", "original", "reconstructed"]
+    assert done["steered"]["kl"]["answer"] is None
+    assert done["reconstructed"]["kl"]["answer"] > 0
+    assert [one["condition"] for one in given if one["stage"] == "compared"] == ["steered"]
     assert list(result["answers"]) == ["original", "reconstructed", "steered"]
     for name, answer in result["answers"].items():
         told = [one for one in given if one["stage"] == "token" and one["condition"] == name]
