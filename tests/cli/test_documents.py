@@ -31,7 +31,8 @@ def test_every_command_is_documented_and_no_other() -> None:
 
 
 def test_readme_shows_only_commands_that_exist() -> None:
-    shown = set(re.findall(r"^ard ([a-z0-9-]+)|`ard ([a-z0-9-]+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.M))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"^ard ([a-z0-9-]+)|`ard ([a-z0-9-]+)", readme, re.M))
     assert {a or b for a, b in shown} <= commands()
 
 

@@ -111,7 +111,7 @@ class SteeringPanel(QWidget):
         halves.addWidget(lower)
         halves.setChildrenCollapsible(False)
         halves.setStretchFactor(1, 1)
-        halves.setSizes([380, 440])
+        halves.setSizes([270, 550])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(halves)
