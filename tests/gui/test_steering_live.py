@@ -119,6 +119,7 @@ def test_slider_is_dragged_and_the_engine_is_stopped_lost_and_started_again(make
     saved = session.notes.now.results[0].contents
     assert saved.answers["steered"] == session.answers.tracks["steered"].text
     assert saved.features[0].maximum == pytest.approx(float(ranking.columns["max"][feature]))
+    QApplication.clipboard().clear()
     window.actions_table["steering.copy_command"].trigger()
     until(lambda: "ard steer" in QApplication.clipboard().text())
     assert f"--feature {feature}=" in QApplication.clipboard().text()
