@@ -20,6 +20,7 @@ from backend.study.folder import Study
 
 KIND = "steered sound"
 Find = Callable[[SteeredClip], Callable[[], Place]]
+"""Gives the work that finds where a sound lies; that runs on another thread and may raise ArdError."""
 
 
 def sound_of_clip(clip: Clip) -> SteeredClip:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ard_gui.services.steered_sound import Find
 from ard_gui.services.steering_answers import Place
 from ard_gui.services.worker import Worker
 from backend.store.notes.steering import SteeredClip
-
-Find = Callable[[SteeredClip], Callable[[], Place]]
-"""Gives the work that finds where a sound lies; that runs on another thread and may raise ArdError."""
 
 
 class Places:

@@ -239,16 +239,9 @@ class Search:
 
     @cached_property
     def _target(self) -> Target:
-        from backend.targets.base import Target as Base
-        from backend.targets.load import load_target
+        from backend.stages.answering import answering_target
 
-        target = load_target(self.settings.model)
-        if type(target).generate is Base.generate:
-            raise ArdError(
-                f"a {target.describe()['class']} gives no answers, so no effect on them can be measured",
-                path=self.settings.model.path,
-            )
-        return target
+        return answering_target(self.settings, "no effect on them can be measured")
 
     @cached_property
     def _sae(self) -> Sae:

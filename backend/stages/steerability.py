@@ -163,17 +163,9 @@ class _Profile:
 
     @cached_property
     def _target(self) -> Target:
-        from backend.targets.base import Target as Base
-        from backend.targets.load import load_target
+        from backend.stages.answering import answering_target
 
-        target = load_target(self.settings.model)
-        if type(target).generate is Base.generate:
-            raise ArdError(
-                f"a {target.describe()['class']} gives no answers, so it cannot be told whether they were steered",
-                path=self.settings.model.path,
-                todo="Steer single features and look at the change of the representation instead.",
-            )
-        return target
+        return answering_target(self.settings, "it cannot be told whether they were steered")
 
     @cached_property
     def tasks(self) -> list[Task]:

@@ -12,7 +12,7 @@ from ard_gui.services.saved_sound import SavedSound
 from ard_gui.services.steering_blind import BlindAnswers, drawn_sounds, sounds_of
 from ard_gui.services.worker import Failure
 from ard_gui.session import Session
-from ard_gui.state.steering_blind import BlindTest, setup_line
+from ard_gui.state.steering_blind import BlindTest, Verdict, setup_line
 from ard_gui.state.steering_sweep import as_csv
 from ard_gui.views.steering.blind_pages import SHOWN, Asking, Judgement, Result
 from ard_gui.views.steering.study_ties import follow_study, places_of
@@ -73,11 +73,11 @@ class BlindView(QWidget):
         )  # fmt: skip
         self._refresh()
 
-    def judge(self, verdict: str) -> None:
+    def judge(self, verdict: Verdict) -> None:
         """Take "A", "B" or "cannot tell" on the sound that is shown."""
         test = self.answers.test
         if test is not None and test.current is not None and test.current.ready:
-            test.judge(verdict)  # type: ignore[arg-type]
+            test.judge(verdict)
             self.sound.leave()
             self.answers.go_on()
             self._refresh()

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any
 
-from backend.evaluate.judges.base import JUDGES, Judge, Scale, Verdict
-from backend.evaluate.judges.speaker import Speaker
-from backend.jobs.job import Job
-from backend.resources import resource
-from backend.study.fingerprint import fingerprint
-from backend.study.settings import Settings
-
-PROMPT = "judges/binary.txt"
+from backend.evaluate.judges.base import JUDGES, Scale, Verdict
+from backend.evaluate.judges.speaker import SpokenJudge
 
 
 @JUDGES.register("binary")
-class Binary(Judge):
+class Binary(SpokenJudge):
     """Yes where the rating against the label's reference sentence is 1."""
 
-    def __init__(self, speaker: Speaker) -> None:
-        self.speaker = speaker
-        self.prompt = resource(PROMPT).read_text(encoding="utf-8").strip()
-
-    @classmethod
-    def load(cls, settings: Settings, cache: Path) -> Judge:
-        return cls(Speaker(settings, cache))
-
-    def attach(self, job: Job) -> None:
-        self.speaker.attach(job)
+    name = "binary"
 
     def judge(self, question: str, answer: str, label: str, scale: Scale) -> Verdict:
         found = rating(self.speaker.say(self.asked(question, answer, scale.reference(scale.merged(label)))))
@@ -38,9 +21,6 @@ class Binary(Judge):
     def asked(self, question: str, answer: str, reference: str) -> str:
         """The one message that the judge is sent."""
         return filled(self.prompt, {"reference": reference, "answer": answer, "question": question})
-
-    def identity(self) -> dict[str, Any]:
-        return {"judge": "binary", "prompt": fingerprint(self.prompt), **self.speaker.identity()}
 
 
 def rating(said: str) -> int | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from backend.describe.cache import TextCache
 from backend.describe.namers.base import NAMERS
 from backend.errors import ArdError
+from backend.evaluate.judges.base import Judge
 from backend.jobs.job import Job
+from backend.resources import resource
 from backend.study.fingerprint import fingerprint
 from backend.study.settings import Settings
 
@@ -44,3 +46,29 @@ class Speaker:
         if key not in self._texts:
             self._texts.add({key: self._namer.say(text)})
         return self._texts[key]
+
+
+class SpokenJudge(Judge):
+    """A judge that puts one question to a language model.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the registry; the prompt is `resources/judges/<name>.txt`.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, speaker: Speaker) -> None:
+        self.speaker = speaker
+        self.prompt = resource(f"judges/{self.name}.txt").read_text(encoding="utf-8").strip()
+
+    @classmethod
+    def load(cls, settings: Settings, cache: Path) -> Judge:
+        return cls(Speaker(settings, cache))
+
+    def attach(self, job: Job) -> None:
+        self.speaker.attach(job)
+
+    def identity(self) -> dict[str, Any]:
+        return {"judge": self.name, "prompt": fingerprint(self.prompt), **self.speaker.identity()}

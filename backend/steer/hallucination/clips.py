@@ -91,8 +91,11 @@ def read_items(plan: Plan, folder: Path, window_seconds: float) -> Items:
             parts = [("train", shares.train), ("selection", shares.selection), ("test", 1.0)]
         found += divide(chosen, parts, shares.seed)
     items = Items(tuple(found), dict(left))
-    for part, speech in (("train", False), ("selection", False), ("test", False), ("selection", True), ("test", True)):
-        if not items.of(part, speech=speech):  # type: ignore[arg-type]
+    needed: list[tuple[Part, bool]] = [
+        ("train", False), ("selection", False), ("test", False), ("selection", True), ("test", True),
+    ]  # fmt: skip
+    for part, speech in needed:
+        if not items.of(part, speech=speech):
             raise ArdError(
                 f"no clip is left for the {part} part of the {'speech' if speech else 'non-speech'} clips",
                 todo="Give more clips, or more and smaller groups.",
