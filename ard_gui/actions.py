@@ -45,8 +45,8 @@ class Entry:
     tip: str = ""
 
 
-FILE, EDIT, GO, LISTEN, JUDGE, STEER, VIEW, HELP = (
-    "&File", "&Edit", "&Go", "&Listen", "&Judge", "&Steer", "&View", "&Help",
+FILE, EDIT, GO, LISTEN, JUDGE, STEER, RUN, VIEW, HELP = (
+    "&File", "&Edit", "&Go", "&Listen", "&Judge", "&Steer", "&Run", "&View", "&Help",
 )  # fmt: skip
 TABLE: tuple[Entry, ...] = (
     Entry("file.open", "&Open study …", FILE, ("Ctrl+O",), tip="Choose the folder of a study."),
@@ -140,6 +140,8 @@ TABLE: tuple[Entry, ...] = (
           tip="Put the command line that asks the same on the clipboard."),
     Entry("steering.restart", "Start the model again", STEER,
           tip="Start the model server again and repeat the last request."),
+    Entry("run.everything", "&Bring everything up to date", RUN, ("Ctrl+Shift+U",),
+          tip="Run every stage of the study that is missing or stale."),
     Entry("view.palette", "&Commands …", VIEW, ("Ctrl+K", "F1"), tip="Find any command by typing."),
     Entry("view.bigger", "&Bigger text", VIEW, ("Ctrl++", "Ctrl+=")),
     Entry("view.smaller", "S&maller text", VIEW, ("Ctrl+-",)),

@@ -154,6 +154,7 @@ class MainWindow(QMainWindow):
         actions.bind("file.close", session.close_study)
         actions.bind("file.quit", self.close)
         actions.bind("steering.profile", lambda: self.show_dock("steerability"))
+        actions.bind("run.everything", lambda: session.run_queue.start("run"))
         actions.bind("edit.undo", session.undo.undo)
         actions.bind("edit.redo", session.undo.redo)
         actions.bind("go.back", session.selection.back)

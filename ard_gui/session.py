@@ -15,6 +15,7 @@ from ard_gui.services.model_server import ModelServer
 from ard_gui.services.own_notes import OwnNotes
 from ard_gui.services.playback.player import Player
 from ard_gui.services.reader import Reader
+from ard_gui.services.run_queue import RunQueue
 from ard_gui.services.sound_test import SoundTest
 from ard_gui.services.steered_sound import place_of
 from ard_gui.services.steering import SteeringAnswers
@@ -70,6 +71,8 @@ class Session(QObject):
         For what must all be done.
     watch : StudyWatch
         Looks at the open study's files.
+    run_queue : RunQueue
+        What the open study is asked to run.
     media : ClipMedia
         Sound and spectrogram of the open study's clips.
     player : Player
@@ -111,6 +114,7 @@ class Session(QObject):
         self.selection, self.query = Selection(), FeatureQuery()
         self.undo, self.notices = UndoStack(), Notices()
         self.reader, self.worker, self.watch = Reader(), Worker("window-worker"), StudyWatch()
+        self.run_queue = RunQueue(self.worker)
         self.media = ClipMedia(lambda: self.preferences.values.roots)
         self.player = player or Player()
         self.listening = Listening(self.selection, self.media, self.player, self.preferences, self.notices)
@@ -131,6 +135,7 @@ class Session(QObject):
         self.watch.results_changed.connect(self.refresh)
         self.watch.vanished.connect(self._vanished)
         self.watch.returned.connect(self._returned)
+        self.run_queue.refused.connect(self.notices.warning)
         self.selection.feature_changed.connect(self._read_feature)
         self.feature_read.connect(self.listening.show)
         self.listening.rested.connect(self._look_further)
@@ -177,6 +182,7 @@ class Session(QObject):
             return
         self.study_closing.emit()
         self.watch.stop()
+        self.run_queue.leave()
         self.notes.close_study()
         self.selection.clear()
         self.query.clear()
@@ -259,6 +265,7 @@ class Session(QObject):
         self.overview, self.first_ranking = found, ""
         self.preferences.visited(found.study.root)
         self.notes.open(found.study, self.preferences.values.author)
+        self.run_queue.open(found.study)
         self.model_server = ModelServer(found.study.root)
         self.sound_test.open(self.model_server)
         self.steering.restore({})

@@ -7,7 +7,6 @@ A folder without manifest.json belongs to a run that is going on or was killed.
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
 import re
@@ -18,7 +17,6 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,12 +24,14 @@ from typing import Any
 from backend.errors import ArdError, Stopped
 from backend.jobs.events import Event, EventLog, Listener
 from backend.jobs.job import Job, stop_on_signals
-from backend.jobs.lock import process_alive, this_process, write_lock
+from backend.jobs.lock import write_lock
 from backend.jobs.memory import PeakMemory, device_peak_bytes
-from backend.study.atomic import disk_full, read_json, write_json
+from backend.study.atomic import disk_full, write_json
 from backend.study.fingerprint import fingerprint
 from backend.study.folder import Study
+from backend.study.liveness import this_process
 from backend.study.manifest import write_manifest
+from backend.study.queue import REQUEST_VARIABLE
 
 Work = Callable[[Job], None]
 TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
@@ -83,7 +83,12 @@ def run_job(
     with write_lock(study):
         remove_all_leftovers(study)
         folder = _new_run_folder(study, command)
-        request = {"command": command, "arguments": sys.argv[1:], "settings": dict(settings or {})}
+        request = {
+            "command": command,
+            "arguments": sys.argv[1:],
+            "settings": dict(settings or {}),
+            "request": os.environ.get(REQUEST_VARIABLE, ""),
+        }
         write_json(folder / "request.json", request)
         _Run(study, folder, command, dict(settings or {}), listeners).execute(work)
     return folder
@@ -252,61 +257,3 @@ def _log_file(path: Path) -> Iterator[None]:
         ours.setLevel(level)
         root.removeHandler(handler)
         handler.close()
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """One run as `ard status` shows it; `state` is running, finished, stopped, failed or killed."""
-
-    id: str
-    command: str
-    state: str
-    started: str
-    text: str
-    stages: dict[str, Any]
-
-    def plain(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def list_runs(study: Study) -> list[RunRecord]:
-    """All runs of the study, the latest last."""
-    return [_record(folder) for folder in sorted(study.runs.glob("*/")) if (folder / "request.json").exists()]
-
-
-def _record(folder: Path) -> RunRecord:
-    try:
-        command = str(read_json(folder / "request.json")["command"])
-    except (ArdError, KeyError, TypeError):
-        command = "?"
-    first = _first_event(folder / "events.jsonl")
-    if (folder / "manifest.json").exists():
-        try:
-            manifest = read_json(folder / "manifest.json")
-            state, stages = str(manifest["outputs"]["state"]), dict(manifest["figures"]["stages"])
-        except (ArdError, KeyError, TypeError):
-            state, stages = "damaged", {}
-    else:
-        start = datetime.fromisoformat(first["process_start"]).timestamp() if "process_start" in first else 0.0
-        alive = process_alive(int(first.get("pid", -1)), str(first.get("host", "")), start) if first else False
-        state, stages = ("killed", {}) if alive is False else ("running", {})
-    return RunRecord(folder.name, command, state, str(first.get("time", "")), _last_text(folder, state), stages)
-
-
-def _first_event(path: Path) -> dict[str, Any]:
-    try:
-        with open(path, encoding="utf-8") as handle:
-            event = json.loads(handle.readline())
-    except (OSError, ValueError):
-        return {}
-    return event if isinstance(event, dict) else {}
-
-
-def _last_text(folder: Path, state: str) -> str:
-    """What a failed or stopped run said last."""
-    if state not in ("failed", "stopped"):
-        return ""
-    from backend.jobs.events import read_events
-
-    events, _ = read_events(folder / "events.jsonl")
-    return next((str(e["text"]) for e in reversed(events) if e["type"] == state and "text" in e), "")

@@ -7,7 +7,6 @@ from typing import Any
 
 from backend.errors import ArdError
 from backend.jobs.lock import holder
-from backend.jobs.runner import list_runs
 from backend.stages import pipeline
 from backend.stages.base import Product
 from backend.store.clips import ClipTable
@@ -15,6 +14,7 @@ from backend.study.atomic import read_json
 from backend.study.configuration import load_settings
 from backend.study.folder import Study
 from backend.study.manifest import read_manifest
+from backend.study.run_records import list_runs
 from backend.study.settings import Settings
 
 State = dict[str, Any]

@@ -20,8 +20,9 @@ from backend.errors import ArdError, Stopped
 from backend.jobs.events import EventLog, read_events
 from backend.jobs.job import Job
 from backend.jobs.lock import holder, write_lock
-from backend.jobs.runner import Crashed, list_runs, remove_all_leftovers, run_job
+from backend.jobs.runner import Crashed, remove_all_leftovers, run_job
 from backend.study.folder import Study
+from backend.study.run_records import list_runs
 
 
 @pytest.fixture

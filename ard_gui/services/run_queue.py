@@ -1,0 +1,122 @@
+"""Puts requests into the open study's queue and starts the process that works it off (design §2)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from ard_gui.services.worker import Failure, Worker
+from backend.study import queue
+from backend.study.folder import Study
+
+
+class RunQueue(QObject):
+    """Every change happens on the worker's thread; the window never waits for the disk.
+
+    Signals
+    -------
+    added(str)
+        Id of a request that is now in the queue.
+    done()
+        What was asked for has been written down.
+    refused(str)
+        Why something could not be.
+    """
+
+    added = Signal(str)
+    done = Signal()
+    refused = Signal(str)
+
+    def __init__(self, worker: Worker, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._worker = worker
+        self._study: Study | None = None
+
+    def open(self, study: Study) -> None:
+        """From now on requests are this study's."""
+        self._study = study
+
+    def leave(self) -> None:
+        """No study is open; what runs goes on."""
+        self._study = None
+
+    def start(self, command: str, arguments: Sequence[str] = (), after: Sequence[str] = ()) -> None:
+        """Queue `ard COMMAND STUDY ARGUMENTS…` and see that the queue is worked off."""
+        self.start_all([(command, tuple(arguments))], after)
+
+    def start_all(self, steps: Sequence[tuple[str, Sequence[str]]], after: Sequence[str] = ()) -> None:
+        """Queue several commands, each after the one before it."""
+
+        def work(study: Study) -> list[str]:
+            ids: list[str] = []
+            for command, arguments in steps:
+                ids.append(queue.add(study, command, arguments, ids[-1:] or after).id)
+            return ids
+
+        def told(ids: list[str]) -> None:
+            for one in ids:
+                self.added.emit(one)
+
+        self._do(work, told)
+
+    def pause(self, id_: str) -> None:
+        self._do(lambda study: queue.pause(study, id_), runs=False)
+
+    def resume(self, id_: str) -> None:
+        self._do(lambda study: queue.resume(study, id_))
+
+    def retry(self, id_: str) -> None:
+        self._do(lambda study: queue.retry(study, id_))
+
+    def cancel(self, id_: str) -> None:
+        self._do(lambda study: queue.cancel(study, id_), runs=False)
+
+    def dismiss(self, id_: str) -> None:
+        self._do(lambda study: queue.dismiss(study, id_), runs=False)
+
+    def move(self, id_: str, by: int) -> None:
+        self._do(lambda study: queue.move(study, id_, by), runs=False)
+
+    def work_off(self) -> None:
+        """Start the supervisor, e.g. after it was killed; does nothing where one works already."""
+        self._do(lambda study: None)
+
+    def _do(
+        self, work: Callable[[Study], Any], told: Callable[[Any], object] = lambda _: None, *, runs: bool = True
+    ) -> None:
+        study = self._study
+        if study is None:
+            self.refused.emit("no study is open")
+            return
+
+        def errand() -> Any:
+            result = work(study)
+            if runs:
+                start_supervisor(study.root)
+            return result
+
+        def finished(result: Any) -> None:
+            told(result)
+            self.done.emit()
+
+        self._worker.run(errand, finished, self._refuse)
+
+    def _refuse(self, failure: Failure) -> None:
+        self.refused.emit(failure.text)
+
+
+def start_supervisor(study: Path) -> None:
+    """`ard work` in a session of its own: it outlives this window, and ends at once where another works already."""
+    flags: dict[str, Any] = {"start_new_session": True}
+    if os.name == "nt":
+        flags = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined,unused-ignore]
+    subprocess.Popen(
+        [sys.executable, "-P", "-m", "backend.cli.main", "work", str(study)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=study, **flags,
+    )  # fmt: skip
