@@ -21,6 +21,7 @@ from backend.cli import (
     environment,
     exchange,
     hallucination,
+    import_sae,
     jobs,
     map,
     notes,
@@ -63,6 +64,7 @@ for group in (
     map,
     quality,
     exchange,
+    import_sae,
     environment,
     setup,
 ):
