@@ -16,6 +16,7 @@ import typer
 
 from backend.cli import (
     browse,
+    compare,
     concepts,
     effects,
     environment,
@@ -62,6 +63,7 @@ for group in (
     sensitivity,
     hallucination,
     map,
+    compare,
     quality,
     exchange,
     import_sae,

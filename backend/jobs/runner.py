@@ -35,7 +35,7 @@ from backend.study.manifest import write_manifest
 
 Work = Callable[[Job], None]
 TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
-WRITTEN = ("activations", "saes", "features", "runs", "describe", "sensitivity", "steerability")
+WRITTEN = ("activations", "saes", "features", "runs", "describe", "sensitivity", "steerability", "compare")
 
 
 class Crashed(Exception):
