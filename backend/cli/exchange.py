@@ -1,4 +1,4 @@
-"""Commands that bring in and out: import-whisper, import-clap, build-corpus, import-sae, export-sae, export-vector."""
+"""Commands that bring in and out: import-whisper, import-clap, build-corpus, export-sae, export-vector."""
 
 from __future__ import annotations
 
@@ -68,38 +68,6 @@ def build_corpus(
         typer.echo(f"{title}: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
 
 
-def import_sae(
-    study: Annotated[Path, typer.Argument(metavar="STUDY", help="Study with activations of the SAE's layer.")],
-    source: Annotated[
-        Path, typer.Argument(metavar="SRC", help="File or folder of dictionary_learning, SAELens, sparsify, or of ARD.")
-    ],
-    layer: Annotated[str, typer.Option("--layer", help="The study's layer that it reads, 0-based, e.g. encoder.11.")],
-    name: Annotated[str, typer.Option("--name", help="Its id in the study; else layer and name of the folder.")] = "",
-    format_: Annotated[
-        str, typer.Option("--format", help="auto, ard, dictionary_learning, saelens or sparsify.")
-    ] = "auto",
-    architecture: Annotated[str, typer.Option("--architecture", help="Where the file does not say.")] = "",
-    k: Annotated[int, typer.Option("--k", min=0, help="Where the file does not say.")] = 0,
-) -> None:
-    """Bring a published SAE into a study; it is verified on the study's own activations first."""
-    from backend.stages.bring import bring_sae
-    from backend.study.configuration import load_settings
-
-    place = open_study(study)
-    brought = bring_sae(
-        place, load_settings(place.toml), source, layer, name,
-        format=format_, architecture=architecture or None, k=k or None,
-    )  # fmt: skip
-    verification = brought.verification
-    chosen = verification.chosen
-    typer.echo(
-        f"{brought.id}: FVU {chosen.fvu:.4f}, L0 {chosen.l0:.1f} on {verification.tokens} tokens "
-        f"(bias {chosen.bias_mode}, scaling {chosen.input_scaling})"
-    )
-    for text in verification.warnings:
-        typer.echo(f"warning: {text}", err=True)
-
-
 def export_sae(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="Study folder.")],
     sae: Annotated[str, typer.Argument(metavar="SAE", help="Id of the SAE.")],
@@ -158,4 +126,4 @@ def export_vector(
     typer.echo(f"feature {number} of {chosen.id} written to {' and '.join(str(path) for path in written)}")
 
 
-COMMANDS = (import_whisper, import_clap, build_corpus, import_sae, export_sae, export_vector)
+COMMANDS = (import_whisper, import_clap, build_corpus, export_sae, export_vector)

@@ -16,12 +16,14 @@ import typer
 
 from backend.cli import (
     browse,
+    compare,
     concepts,
     effects,
     environment,
     estimate,
     exchange,
     hallucination,
+    import_sae,
     jobs,
     map,
     notes,
@@ -64,9 +66,11 @@ for group in (
     sensitivity,
     hallucination,
     map,
+    compare,
     quality,
     exchange,
     queue,
+    import_sae,
     environment,
     setup,
 ):

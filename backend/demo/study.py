@@ -70,8 +70,7 @@ def build(study: Study, settings: Settings, job: Job) -> None:
         for name in ("index", "extract"):
             job.check_stop()
             pipeline.stage(name).run(study, settings, job)
-        from backend.stages.bring import bring_sae
+        from backend.stages import bring
 
-        with job.running("import"):
-            bring_sae(study, settings, resource(SAE), shipped_layer(), shipped_id())
+        bring.run(study, settings, bring.Wanted(resource(SAE), shipped_layer(), shipped_id()), job)
     pipeline.run(study, settings, job)

@@ -36,7 +36,7 @@ from backend.study.queue import folder as queue_folder
 
 Work = Callable[[Job], None]
 TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
-WRITTEN = ("activations", "saes", "features", "runs", "describe", "sensitivity", "steerability")
+WRITTEN = ("activations", "saes", "features", "runs", "describe", "sensitivity", "steerability", "compare")
 
 
 class Crashed(Exception):

@@ -12,6 +12,7 @@ from backend.errors import ArdError
 from backend.jobs.lock import write_lock
 from backend.jobs.runner import TEMPORARY
 from backend.stages import pipeline
+from backend.store import comparison
 from backend.study.configuration import load_settings
 from backend.study.folder import Study
 
@@ -21,6 +22,8 @@ FINGERPRINT = re.compile(r"(?<![0-9a-f])[0-9a-f]{16}(?![0-9a-f])")
 def collect(study: Study, *, dry_run: bool) -> list[tuple[Path, int]]:
     """Remove clip tables, activations and rankings that are neither current nor named by any result.
 
+    Comparisons of SAEs go when one of the two, or the list of clips, is another one by now.
+
     SAEs are never removed: each is named by its own folder, and so is what it was trained on, as long as it
     stands. Everything is checked to lie inside the study before it goes, links are not followed.
 
@@ -29,7 +32,9 @@ def collect(study: Study, *, dry_run: bool) -> list[tuple[Path, int]]:
     with write_lock(study):
         named = _named(study)
         found = [path for path in _candidates(study) if _is_garbage(path, named)]
-        found += [*_leftovers(study), *_stream_buffers(study)]
+        gone = set(found)
+        found += [path for path in _leftovers(study) if path.parent not in gone]
+        found += _stream_buffers(study)
         removed = []
         for path in found:
             if path.is_symlink():
@@ -64,6 +69,7 @@ def _named(study: Study) -> set[str]:
         names = json.loads(current.read_text(encoding="utf-8")).values()
         witnesses += [current.parent / f"{Path(name).stem}.json" for name in names if isinstance(name, str)]
         witnesses += [current.parent / "manifest.json"]
+    named |= comparison.valid(study)
     for path in witnesses:
         named |= _mentioned(path)
     return named - {""}
@@ -79,6 +85,7 @@ def _candidates(study: Study) -> Iterator[Path]:
     yield from sorted(study.root.glob("activations/*/*"))
     yield from sorted(p for p in study.root.glob("features/*/*") if p.name != "current.json")
     yield from sorted(study.root.glob("describe/*"))
+    yield from sorted(study.root.glob("compare/*"))
 
 
 def _is_garbage(path: Path, named: set[str]) -> bool:
@@ -88,7 +95,7 @@ def _is_garbage(path: Path, named: set[str]) -> bool:
 
 def _leftovers(study: Study) -> Iterator[Path]:
     """Temporary files of killed writers; the lock is held, so nobody is writing them."""
-    folders = ("", "activations/*/*/", "saes/*/", "saes/*/*/", "features/*/", "describe/*/")
+    folders = ("", "activations/*/*/", "saes/*/", "saes/*/*/", "features/*/", "describe/*/", "compare/*/")
     for pattern in (f"{folder}.*.tmp" for folder in folders):
         yield from (p for p in sorted(study.root.glob(pattern)) if TEMPORARY.fullmatch(p.name))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,21 @@ def description(study: Study, sae_id: str) -> tuple[ScoresFile | None, ConceptsF
     """The valid scores and concepts of `sae_id`, each None where there are none."""
     scores, concepts = study.scores(sae_id), study.concepts(sae_id)
     return ScoresFile(scores) if scores else None, ConceptsFile(concepts) if concepts else None
+
+
+def feature_names(study: Study, sae_id: str, features: int) -> list[str]:
+    """What a namer called each of the `features` features, "" where none did or the file speaks of other features.
+
+    Raises ArdError if the list of results or the concepts file is damaged.
+    """
+    path, names = study.concepts(sae_id), [""] * features
+    if path is None:
+        return names
+    with closing(ConceptsFile(path)) as file:
+        for feature, name in zip(file.features.tolist(), file.names, strict=True):
+            if 0 <= feature < features:
+                names[feature] = name
+    return names
 
 
 def feature_columns(

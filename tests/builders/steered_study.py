@@ -9,7 +9,7 @@ from backend.demo.study import MODEL, SAE, shipped_id, shipped_layer
 from backend.jobs.job import quiet_job
 from backend.resources import resource
 from backend.stages import pipeline
-from backend.stages.bring import bring_sae
+from backend.stages.bring import Wanted, bring_sae
 from backend.study.configuration import load_settings
 from backend.study.creation import new_study
 from backend.study.folder import Study
@@ -33,6 +33,6 @@ def steered_study(folder: Path) -> Study:
     settings, job = load_settings(study.toml), quiet_job()
     for name in ("index", "extract"):
         pipeline.stage(name).run(study, settings, job)
-    bring_sae(study, settings, resource(SAE), shipped_layer(), shipped_id())
+    bring_sae(study, settings, Wanted(resource(SAE), shipped_layer(), shipped_id()))
     pipeline.stage("retrieve").run(study, settings, job)
     return study

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from backend.sae.base import Sae
 from backend.sae.files import save_sae
 from backend.sae.formats.base import FORMATS, detect_format
 from backend.sae.formats.published import Published
-from backend.sae.formats.verify import Verification, as_chosen, verify
+from backend.sae.formats.verify import Verification, as_chosen, examine
 from backend.store.activations import ActivationStore
 from backend.study.fingerprint import file_hash, fingerprint
 from backend.study.manifest import write_manifest
@@ -60,6 +61,7 @@ def import_sae(
     format: str = "auto",
     architecture: str | None = None,
     k: int | None = None,
+    told: Callable[[int, int], None] = lambda done, total: None,
 ) -> Verification:
     """Read the SAE at `source`, verify it on real activations, and write ARD's own SAE folder with its manifest.
 
@@ -75,6 +77,8 @@ def import_sae(
         The study's layer that the SAE is to read, e.g. "encoder.11".
     architecture, k : optional
         What the file leaves open.
+    told : callable
+        As for `examine`.
 
     Raises
     ------
@@ -83,7 +87,10 @@ def import_sae(
     """
     started = time.monotonic()
     name, read = read_published(source, format=format, architecture=architecture, k=k)
-    verification = verify(read, x, clip_lengths)
+    verification = examine(read, x, clip_lengths, told)
+    refusal = verification.refusal()
+    if refusal is not None:
+        raise refusal
     sae = as_chosen(read, verification).build()
     settings = {
         "layer": layer,

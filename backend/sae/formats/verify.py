@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -75,6 +75,16 @@ class Verification:
     factor: float
     warnings: tuple[str, ...] = ()
 
+    def refusal(self) -> ArdError | None:
+        """Why this SAE is not believed; None if it is."""
+        if self.chosen.fvu < 1:
+            return None
+        best = min(one.fvu for one in self.tried)
+        return ArdError(
+            f"this SAE does not reconstruct these activations: FVU {best:.3g} at best, where the mean alone has 1",
+            todo="Check that model, layer and dtype are those it was trained on (AudioSAE's layer_n is block n - 1).",
+        )
+
     def to_json(self) -> dict[str, Any]:
         """JSON-ready; infinite FVUs become null."""
         record = dataclasses.asdict(self)
@@ -122,17 +132,33 @@ def measure(sae: Sae, x: Tensor, clip_lengths: Tensor | None = None) -> tuple[fl
 
 
 def verify(sae: Published | Sae, x: Tensor, clip_lengths: Tensor | None = None) -> Verification:
-    """Measure every convention on real activations x [tokens, d].
+    """`examine`, and ArdError too where the FVU is 1 or more under every convention."""
+    found = examine(sae, x, clip_lengths)
+    refusal = found.refusal()
+    if refusal is not None:
+        raise refusal
+    return found
+
+
+def examine(
+    sae: Published | Sae,
+    x: Tensor,
+    clip_lengths: Tensor | None = None,
+    told: Callable[[int, int], None] = lambda done, total: None,
+) -> Verification:
+    """Measure every convention on real activations x [tokens, d], whatever comes out.
 
     Parameters
     ----------
     clip_lengths : int tensor [n], optional
         Tokens of each clip, for BatchTopK without a threshold (S-11); None means one clip.
+    told : callable
+        Called after each convention with those done and those there are; what it raises ends the work.
 
     Raises
     ------
     ArdError
-        The widths differ, x does not vary, or the FVU is 1 or more under every convention.
+        The widths differ, or x does not vary.
     """
     read = sae if isinstance(sae, Published) else Published.of(sae)
     if x.ndim != 2 or x.shape[1] != read.config.d:
@@ -144,20 +170,16 @@ def verify(sae: Published | Sae, x: Tensor, clip_lengths: Tensor | None = None) 
     if x.shape[0] < 2 or not bool((x != x[0]).any()):
         raise ArdError("the activations do not vary, so nothing can be verified on them", todo="Extract more clips.")
     factors = input_factors(x)
+    conventions = [(bias_mode, scaling) for scaling in SCALINGS for bias_mode in BIAS_MODES]
     tried = []
-    for scaling in SCALINGS:
-        for bias_mode in BIAS_MODES:
-            variant = under(read, bias_mode, scaling, factors[scaling]).build()
-            tried.append(Convention(bias_mode, scaling, *measure(variant, x, clip_lengths)))
+    for bias_mode, scaling in conventions:
+        variant = under(read, bias_mode, scaling, factors[scaling]).build()
+        tried.append(Convention(bias_mode, scaling, *measure(variant, x, clip_lengths)))
+        told(len(tried), len(conventions))
     own: InputScaling = "per_vector" if read.config.input_scaling == "per_vector" else "none"
     declared = next(c for c in tried if c.bias_mode == read.config.bias_mode and c.input_scaling == own)
     best = min(tried, key=lambda c: c.fvu)
     chosen = best if best.fvu < CLEARLY_BETTER * declared.fvu else declared
-    if chosen.fvu >= 1:
-        raise ArdError(
-            f"this SAE does not reconstruct these activations: FVU {best.fvu:.3g} at best, where the mean alone has 1",
-            todo="Check that model, layer and dtype are those it was trained on (AudioSAE's layer_n is block n - 1).",
-        )
     return Verification(
         x.shape[0], declared, chosen, tuple(tried), factors[chosen.input_scaling], _warnings(read, declared, chosen)
     )
