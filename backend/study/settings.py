@@ -14,6 +14,8 @@ FORMAT = 1
 
 Layer = Annotated[str, Field(pattern=r"^((encoder|decoder)\.)?(\d+|last)$")]
 
+FeatureOf = Annotated[str, Field(pattern=r"^[^:]+:\d+$")]
+
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -256,6 +258,16 @@ class NamesSection(Section):
     key_env: str = Field("OPENAI_API_KEY", description="Environment variable with its key; never stored.")
     retries: int = Field(5, ge=0, description="Tries after a failed request, with growing pauses.")
     timeout: float = Field(120.0, gt=0, description="Seconds to wait for an answer.")
+    features: list[FeatureOf] = Field(
+        [],
+        description='Features to describe beside the scores.top best ones: ["decoder.1-batchtopk-e8-k25-s0:17"], the '
+        "SAE and the feature's number.",
+    )
+
+    def features_of(self, sae: str) -> list[int]:
+        """Numbers of the features of one SAE that are to be described whatever their rank, ascending."""
+        split = (one.rpartition(":") for one in self.features)
+        return sorted({int(number) for name, _, number in split if name == sae})
 
 
 class Settings(Section):
