@@ -138,6 +138,11 @@ class SaeSection(Section):
     bandwidth: float = Field(1e-3, gt=0, description="JumpReLU: width of the straight-through kernel (S-09).")
 
 
+def default_k(n_features: int) -> int:
+    """K = max(16, round(0.008·D)), at most D (X-2)."""
+    return min(n_features, max(16, round(0.008 * n_features)))
+
+
 class TrainSection(Section):
     batch_tokens: int = Field(4096, ge=1, description="Tokens in one step (A-16, S-12).")
     steps: int | Literal["auto"] = Field("auto", description="Optimiser steps; auto takes them from epochs.")
