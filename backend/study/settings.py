@@ -16,6 +16,8 @@ Layer = Annotated[str, Field(pattern=r"^((encoder|decoder)\.)?(\d+|last)$")]
 
 FeatureOf = Annotated[str, Field(pattern=r"^[^:]+:\d+$")]
 
+LabelValue = Annotated[str, Field(pattern=r"^[^=]+=.+$")]
+
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -65,6 +67,11 @@ class AudioSection(Section):
     manifest: str = Field("", description="CSV or JSONL beside it: path, start, end, caption, split, speaker, labels.")
     subset: list[str] = Field([], description="Parts of the data set to use; empty for all (C3).")
     split: list[str] = Field([], description="Splits to use; empty for all.")
+    labels: list[LabelValue] = Field(
+        [],
+        description='Labels of the clips to use: ["category=animal", "category=music"]; empty for all. Values of one '
+        "name are alternatives, several names must all hold.",
+    )
     use: Literal["both", "train", "probe"] = Field(
         "both", description="Whether clips train the SAE, are ranked by it, or both (C4)."
     )
@@ -311,3 +318,11 @@ class Settings(Section):
 def plain(section: BaseModel) -> dict[str, Any]:
     """The section as JSON-ready values, for manifests and fingerprints."""
     return section.model_dump(mode="json")
+
+
+def fingerprinted(section: AudioSection) -> dict[str, Any]:
+    """The section as fingerprints take it: without `labels` where it is empty, as before there was that setting."""
+    values = plain(section)
+    if not section.labels:
+        del values["labels"]
+    return values
