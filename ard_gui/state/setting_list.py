@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ class Setting:
         Values that can be chosen from; empty where anything of a kind can be written.
     wanted : str
         What may be written, in words: "a whole number, at least 1".
+    text : bool
+        Whether its value, or each of its values, is text, also where it looks like a number.
     """
 
     dotted: str
@@ -49,6 +52,7 @@ class Setting:
     default: Any
     choices: tuple[Any, ...]
     wanted: str
+    text: bool
 
     @property
     def section(self) -> str:
@@ -80,7 +84,8 @@ def _of_section(section: str, model: type[BaseModel]) -> Iterable[Setting]:
         dotted = f"{section}.{key}"
         default = None if field.default is PydanticUndefined else _plain(field.default)
         wanted = HINTS.get(dotted) or wanted_in_words(field)
-        yield Setting(dotted, field.description or "", default, _choices(field.annotation), wanted)
+        text = _scalars(field.annotation) == {str}
+        yield Setting(dotted, field.description or "", default, _choices(field.annotation), wanted, text)
 
 
 def wanted_in_words(field: FieldInfo) -> str:
@@ -113,6 +118,37 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
     if get_origin(annotation) is Literal:
         return get_args(annotation)
     return (True, False) if annotation is bool else ()
+
+
+def _scalars(annotation: Any) -> set[Any]:
+    """The types of single values that an annotation names."""
+    if get_origin(annotation) is Literal:
+        return {type(one) for one in get_args(annotation)}
+    if get_origin(annotation) is Annotated:
+        return _scalars(get_args(annotation)[0])
+    inner = get_args(annotation)
+    return set().union(*(_scalars(one) for one in inner)) if inner else {annotation}
+
+
+def read_value(setting: Setting, text: str) -> Any:
+    """The value that somebody means who writes `text` for a setting: several with commas where it takes several.
+
+    What cannot be used is handed back as text; whoever checks the settings says why.
+    """
+    if isinstance(setting.default, list):
+        inside = text.strip().removeprefix("[").removesuffix("]")
+        return [_read_one(setting, one) for one in inside.split(",") if one.strip()]
+    return _read_one(setting, text)
+
+
+def _read_one(setting: Setting, text: str) -> Any:
+    text = text.strip()
+    if setting.text:
+        return text.removeprefix('"').removesuffix('"') if text[:1] == text[-1:] == '"' and len(text) > 1 else text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def toml_text(value: Any) -> str:

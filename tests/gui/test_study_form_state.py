@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ard_gui.state.form_rules import sae_count
-from ard_gui.state.setting_list import all_settings, toml_text
+from ard_gui.state.setting_list import all_settings, read_value, shown, toml_text
 from ard_gui.state.study_form import StudyForm, folder_problem
 from ard_gui.state.study_wish import wish
 from backend.cli.main import run
@@ -239,3 +239,28 @@ def test_grid_is_counted(tmp_path: Path) -> None:
     one.set("sae.seeds", [0, 1, 2])
     one.set("sae.expansion", [4, 8])
     assert sae_count(one.settings()) == 12
+
+
+@pytest.mark.parametrize(
+    ("dotted", "text", "value"),
+    [
+        ("train.steps", "auto", "auto"),
+        ("train.steps", " 200 ", 200),
+        ("train.lr", "2e-4", 2e-4),
+        ("train.lr", "", ""),
+        ("sae.k", "auto, 50", ["auto", 50]),
+        ("sae.k", "[16]", [16]),
+        ("sae.expansion", "", []),
+        ("model.layers", "3, encoder.last", ["3", "encoder.last"]),
+        ("clips.exclude", "true", "true"),
+        ("sae.relu", "false", False),
+        ("extract.snr_db", "0, 15.5", [0, 15.5]),
+    ],
+)
+def test_what_is_typed_is_read_as_it_is_meant(dotted: str, text: str, value: Any) -> None:
+    assert read_value(all_settings()[dotted], text) == value
+
+
+def test_every_value_that_is_shown_reads_back() -> None:
+    for one in all_settings().values():
+        assert read_value(one, shown(one.default)) == one.default, one.dotted
