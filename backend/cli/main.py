@@ -20,6 +20,7 @@ from backend.cli import (
     effects,
     environment,
     exchange,
+    forms,
     hallucination,
     jobs,
     map,
@@ -63,6 +64,7 @@ for group in (
     map,
     quality,
     exchange,
+    forms,
     environment,
     setup,
 ):
