@@ -48,3 +48,8 @@ class Unreadable:
 
     path: str
     reason: str
+
+
+def values_of(label: str) -> frozenset[str]:
+    """What counts as a label's value: its text, and each of several that are joined by ","; empty without a text."""
+    return frozenset((label, *label.split(","))) - {""}

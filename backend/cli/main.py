@@ -22,6 +22,7 @@ from backend.cli import (
     environment,
     estimate,
     exchange,
+    forms,
     hallucination,
     import_sae,
     jobs,
@@ -71,6 +72,7 @@ for group in (
     exchange,
     queue,
     import_sae,
+    forms,
     environment,
     setup,
 ):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import numpy.typing as npt
 
+from backend.audio.records import values_of
 from backend.describe.halves import first_half
 from backend.describe.label_f1 import Active, LabelScores, held_out, score
 from backend.errors import ArdError
@@ -85,7 +86,7 @@ def labelled_clips(table: ClipTable, name: str, value: str, probed: Bool) -> Lab
     """
     values = column(table, name)
     clips = np.array([i for i in np.flatnonzero(probed).tolist() if values[i]], dtype=np.int64)
-    has = np.array([value in (values[i], *values[i].split(",")) for i in clips], dtype=bool)
+    has = np.array([value in values_of(values[i]) for i in clips], dtype=bool)
     if not value or not has.any():
         known = Counter(one for i in clips for one in values[i].split(",")).most_common()
         some = ", ".join(f"{one} ({count})" for one, count in known[:MANY]) + (", …" if len(known) > MANY else "")

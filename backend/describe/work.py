@@ -109,8 +109,7 @@ class Work:
         began = time.monotonic()
         with RetrievalFile(self.study.retrieval(wanted.id)) as file:
             scores = ScoresFile(self.study.features(wanted.id) / str(self._current(wanted.id)["scores"]))
-            ranked = scores.ranked()[: self.settings.scores.top]
-            found, failure = self._name(wanted, file, ranked)
+            found, failure = self._name(wanted, file, self._asked(wanted.id, scores.ranked(), file.features))
             found, figures = self._judge(wanted, found, file, scores)
         path = self.study.features(wanted.id) / f"{wanted.name}.h5"
         concepts_store.write(path, found, {**wanted.inputs, "detection": self.settings.names.detection})
@@ -124,6 +123,21 @@ class Work:
         if failure is not None:
             self.job.message(f"{wanted.id} is not complete: {failure}", level="error")
             self._failures.append(failure)
+
+    def _asked(self, sae: str, ranked: npt.NDArray[np.int64], features: int) -> npt.NDArray[np.int64]:
+        """The best-ranked features, then those of `names.features` that are not among them, ascending.
+
+        Raises ArdError if the SAE has no such feature.
+        """
+        named = self.settings.names.features_of(sae)
+        if named and named[-1] >= features:
+            raise ArdError(
+                f"names.features asks for feature {named[-1]} of {sae}, which has {features} (0 to {features - 1})",
+                path=self.study.toml,
+                todo="Correct it.",
+            )
+        best = ranked[: self.settings.scores.top]
+        return np.concatenate([best, np.setdiff1d(np.array(named, np.int64), best)])
 
     def _judge(
         self, wanted: Result, found: list[Concept], file: RetrievalFile, scores: ScoresFile

@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any, Literal
 
 from backend.errors import ArdError
-from backend.study.settings import SaeSection
+from backend.study.settings import SaeSection, default_k
 
 FORMAT = 1
 
@@ -85,11 +85,6 @@ class SaeConfig:
             wrong = ", ".join(sorted(missing | (set(values) - known)))
             raise ArdError(f"this SAE's configuration has missing or unknown fields: {wrong}")
         return cls(**values)
-
-
-def default_k(n_features: int) -> int:
-    """K = max(16, round(0.008·D)), at most D (X-2)."""
-    return min(n_features, max(16, round(0.008 * n_features)))
 
 
 def configs(section: SaeSection, d: int) -> Iterator[SaeConfig]:

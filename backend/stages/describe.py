@@ -21,7 +21,9 @@ from backend.study.settings import Settings, plain
 STAGE = "describe"
 NOT_OF_SCORES = ("top",)
 NOT_OF_CAPTIONS = ("batch_clips", "url", "key_env", "retries", "timeout", "model", "prompt")
-NOT_OF_NAMES = ("url", "key_env", "retries", "timeout", "model", "prompt", "short_prompt", "detection_prompt")
+NOT_OF_NAMES = (
+    "url", "key_env", "retries", "timeout", "model", "prompt", "short_prompt", "detection_prompt", "features",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,10 @@ def _concepts(
         "captions": {k: v for k, v in plain(settings.captions).items() if k not in NOT_OF_CAPTIONS},
         "names": {k: v for k, v in plain(settings.names).items() if k not in NOT_OF_NAMES},
     }
+    asked = settings.names.features_of(ranking.id)
+    if asked:
+        # only this SAE's, and only where there are some: results from before there was this setting stay valid
+        values["names"]["features"] = asked
     inputs: dict[str, Any] = {
         "scores": scores.fingerprint,
         "captioner": captioner_source(settings, prompts["caption"]),

@@ -26,7 +26,7 @@ from backend.study.atomic import remove_leftovers
 from backend.study.fingerprint import file_hash, fingerprint
 from backend.study.folder import Study
 from backend.study.manifest import is_current, read_manifest, write_manifest
-from backend.study.settings import AudioSection, Settings, plain
+from backend.study.settings import AudioSection, Settings, fingerprinted, plain
 
 STAGE = "index"
 VERSION = 1
@@ -234,7 +234,7 @@ def _clip(record: ClipRecord, index: int, dataset: int, listing: Listing, taken:
 
 
 def _fingerprint(study: Study, settings: Settings, found: list[Listing], cache: FileCache) -> str:
-    audio = [{k: v for k, v in plain(one.section).items() if k not in NOT_IN_TABLE} for one in found]
+    audio = [{k: v for k, v in fingerprinted(one.section).items() if k not in NOT_IN_TABLE} for one in found]
     return fingerprint(
         {
             "version": VERSION,

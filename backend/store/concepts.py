@@ -1,6 +1,6 @@
 """The concepts file: what the described features of one SAE were called, and why (A-33…A-36, docs/store-format.md).
 
-Version 1. One row per described feature, the best-ranked first.
+Version 1. One row per described feature, the best-ranked first, then those that were asked for by number.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class ConceptsFile:
     Attributes
     ----------
     features : int array [n]
-        The described features, the best-ranked first.
+        The described features, in the file's order.
     status : uint8 array [n]
         Positions in `STATUS`.
     sources : dict

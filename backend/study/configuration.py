@@ -103,16 +103,24 @@ def edit(path: Path, changes: dict[str, Any], *, seen: str) -> None:
         raise ArdError(
             "study.toml was changed by another program since it was read", path=path, todo="Read it again first."
         )
-    document = tomlkit.parse(read(path))
+    write_text(path, changed_text(read(path), changes))
+
+
+def changed_text(text: str, changes: dict[str, Any]) -> str:
+    """The text of a `study.toml` with single values changed, as `edit` would write it.
+
+    Raises pydantic's ValidationError if the result cannot be used.
+    """
+    document = tomlkit.parse(text)
     for dotted, value in changes.items():
         *tables, key = dotted.split(".")
         place: Any = document
         for table in tables:
             place = place.setdefault(table, tomlkit.table())
         place[key] = value
-    text = tomlkit.dumps(document)
-    Settings.model_validate(tomllib.loads(text))
-    write_text(path, text)
+    changed = tomlkit.dumps(document)
+    Settings.model_validate(tomllib.loads(changed))
+    return changed
 
 
 def digest(path: Path) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from pydantic import ValidationError
 
@@ -26,6 +26,7 @@ def new_study(
     layers: Sequence[str] | None = None,
     profile: str = "default",
     changes: Sequence[str] = (),
+    uuid: str = "",
 ) -> Study:
     """Write `folder/study.toml` from a profile and what the user gave.
 
@@ -34,7 +35,10 @@ def new_study(
     Parameters
     ----------
     changes : sequence of str
-        `section.key=value` with a TOML value; text needs no quotes.
+        `section.key=value` with a TOML value; text needs no quotes. `audio.key=value` changes every data set,
+        `audio.1.key=value` the second of `audio`.
+    uuid : str
+        Identity of the study; a new one where it is "".
 
     Raises
     ------
@@ -42,10 +46,34 @@ def new_study(
         If a study is there already, a folder of sound is not, or a value cannot be used.
     """
     study = Study(folder.expanduser().resolve())
-    if study.toml.exists():
-        raise ArdError("there is a study in this folder already", path=study.root, todo="Name another folder.")
-    if study.root.exists() and not study.root.is_dir():
-        raise ArdError("this is a file, and a study is a folder", path=study.root, todo="Name another folder.")
+    check_free(study.root)
+    settings = settings_of_new(
+        model, audio, adapter=adapter, manifest=manifest, layers=layers, profile=profile, changes=changes, uuid=uuid
+    )
+    write_new(study.toml, settings)
+    return study
+
+
+def check_free(folder: Path) -> None:
+    """ArdError if no study can be made in `folder`."""
+    if (folder / "study.toml").exists():
+        raise ArdError("there is a study in this folder already", path=folder, todo="Name another folder.")
+    if folder.exists() and not folder.is_dir():
+        raise ArdError("this is a file, and a study is a folder", path=folder, todo="Name another folder.")
+
+
+def settings_of_new(
+    model: str,
+    audio: Sequence[Path],
+    *,
+    adapter: str = "folder",
+    manifest: str = "",
+    layers: Sequence[str] | None = None,
+    profile: str = "default",
+    changes: Sequence[str] = (),
+    uuid: str = "",
+) -> Settings:
+    """What `new_study` writes; the parameters are its own."""
     for one in audio:
         if not one.expanduser().is_dir():
             raise ArdError("there is no such folder of sound", path=one, todo="Correct --audio.")
@@ -58,33 +86,39 @@ def new_study(
         [one.expanduser().resolve() for one in audio], adapter, str(listed.resolve()) if listed.is_file() else manifest
     )  # fmt: skip
     try:
-        settings = new_settings(profile, given, sections, str(uuid.uuid4()))
-        settings = with_changes(settings, changes)
+        return with_changes(new_settings(profile, given, sections, uuid or str(uuid4())), changes)
     except ValidationError as error:
         raise ArdError(f"a value cannot be used:\n{_reasons(error)}\n", todo="Correct it.") from error
-    write_new(study.toml, settings)
-    return study
 
 
 def with_changes(settings: Settings, changes: Sequence[str]) -> Settings:
-    """`settings` after `section.key=value` changes; `audio.key=value` changes every data set."""
+    """`settings` after `section.key=value` changes; `audio.key=value` changes every data set, `audio.0.key` one."""
     raw = plain(settings)
     for change in changes:
         dotted, equals, text = change.partition("=")
         section, _, key = dotted.strip().partition(".")
         if not equals or section not in raw or (key and isinstance(raw[section], int)):
             raise ArdError(f"'{change}' is not a setting", todo="Write section.key=value, e.g. train.steps=2000.")
-        for place in raw[section] if isinstance(raw[section], list) else [raw[section]]:
+        places = raw[section] if isinstance(raw[section], list) else [raw[section]]
+        number, dot, rest = key.partition(".")
+        if section == "audio" and dot and number.isdigit():
+            if int(number) >= len(places):
+                raise ArdError(f"there is no data set {number}", todo=f"They are counted from 0 to {len(places) - 1}.")
+            places, key = [places[int(number)]], rest
+        for place in places:
             if key not in place:
                 raise ArdError(
                     f"there is no setting '{dotted}'", todo=f"Settings of {section}: {', '.join(place)}."
                 )  # fmt: skip
-            place[key] = _value(text.strip(), place[key])
+            place[key] = parsed(text.strip(), place[key])
     return Settings.model_validate(raw)
 
 
-def _value(text: str, present: Any) -> Any:
-    """A TOML value; a bare word is text, and a single value for a list is a list of one."""
+def parsed(text: str, present: Any) -> Any:
+    """A setting's value as somebody writes it, in place of `present`.
+
+    A TOML value; a bare word is text, and a single value for a list is a list of one.
+    """
     try:
         value: Any = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -14,6 +14,10 @@ FORMAT = 1
 
 Layer = Annotated[str, Field(pattern=r"^((encoder|decoder)\.)?(\d+|last)$")]
 
+FeatureOf = Annotated[str, Field(pattern=r"^[^:]+:\d+$")]
+
+LabelValue = Annotated[str, Field(pattern=r"^[^=]+=.+$")]
+
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -63,6 +67,11 @@ class AudioSection(Section):
     manifest: str = Field("", description="CSV or JSONL beside it: path, start, end, caption, split, speaker, labels.")
     subset: list[str] = Field([], description="Parts of the data set to use; empty for all (C3).")
     split: list[str] = Field([], description="Splits to use; empty for all.")
+    labels: list[LabelValue] = Field(
+        [],
+        description='Labels of the clips to use: ["category=animal", "category=music"]; empty for all. Values of one '
+        "name are alternatives, several names must all hold.",
+    )
     use: Literal["both", "train", "probe"] = Field(
         "both", description="Whether clips train the SAE, are ranked by it, or both (C4)."
     )
@@ -134,6 +143,11 @@ class SaeSection(Section):
     l0_coefficient: float = Field(1e-3, ge=0, description="JumpReLU: weight of the L0 penalty (S-09).")
     l0_warmup_steps: int = Field(10_000, ge=0, description="JumpReLU: steps over which it rises (S-09, Q11).")
     bandwidth: float = Field(1e-3, gt=0, description="JumpReLU: width of the straight-through kernel (S-09).")
+
+
+def default_k(n_features: int) -> int:
+    """K = max(16, round(0.008·D)), at most D (X-2)."""
+    return min(n_features, max(16, round(0.008 * n_features)))
 
 
 class TrainSection(Section):
@@ -256,6 +270,16 @@ class NamesSection(Section):
     key_env: str = Field("OPENAI_API_KEY", description="Environment variable with its key; never stored.")
     retries: int = Field(5, ge=0, description="Tries after a failed request, with growing pauses.")
     timeout: float = Field(120.0, gt=0, description="Seconds to wait for an answer.")
+    features: list[FeatureOf] = Field(
+        [],
+        description='Features to describe beside the scores.top best ones: ["decoder.1-batchtopk-e8-k25-s0:17"], the '
+        "SAE and the feature's number.",
+    )
+
+    def features_of(self, sae: str) -> list[int]:
+        """Numbers of the features of one SAE that are to be described whatever their rank, ascending."""
+        split = (one.rpartition(":") for one in self.features)
+        return sorted({int(number) for name, _, number in split if name == sae})
 
 
 class Settings(Section):
@@ -294,3 +318,11 @@ class Settings(Section):
 def plain(section: BaseModel) -> dict[str, Any]:
     """The section as JSON-ready values, for manifests and fingerprints."""
     return section.model_dump(mode="json")
+
+
+def fingerprinted(section: AudioSection) -> dict[str, Any]:
+    """The section as fingerprints take it: without `labels` where it is empty, as before there was that setting."""
+    values = plain(section)
+    if not section.labels:
+        del values["labels"]
+    return values

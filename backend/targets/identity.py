@@ -19,6 +19,7 @@ from backend.targets.layers import resolve_all
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 INDEXES = tuple(f"{name}.index.json" for name in WEIGHTS)
 VOLATILE = ("_name_or_path", "transformers_version")
+CORRECT = "Correct model.path in study.toml."
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
@@ -32,6 +33,8 @@ class ModelIdentity:
         Key of the targets registry.
     stacks, widths : dict
         Blocks and d of each stack, the usual stack first.
+    rates : dict
+        Tokens per second of sound in each stack; None where that follows from what is said, or is not known.
     sample_rate : int or None
         Hertz, from the feature extractor.
     window_seconds : float or None
@@ -57,6 +60,7 @@ class ModelIdentity:
     is_local: bool
     revision: str
     source: str
+    rates: dict[str, float | None]
 
     def check_complete(self) -> None:
         """ArdError naming the files that loading would not find."""
@@ -84,11 +88,15 @@ def identify(section: ModelSection) -> ModelIdentity:
                 todo="Give the folder that holds config.json and the weights, as save_pretrained writes it.",
             )
         return _identity(section, folder.resolve(), revision="", is_local=True)
-    looks_like_path = section.path.startswith((".", "/", "~")) or "\\" in section.path
-    if looks_like_path or not HUB_ID.fullmatch(section.path):
-        raise ArdError("there is no such model folder", path=section.path, todo="Correct model.path in study.toml.")
+    if not is_hub_id(section.path):
+        raise ArdError("there is no such model folder", path=section.path, todo=CORRECT)
     snapshot = _snapshot(section)
     return _identity(section, snapshot, revision=snapshot.name, is_local=False)
+
+
+def is_hub_id(path: str) -> bool:
+    """Whether `path`, which is no folder, may be a name on a model hub."""
+    return not path.startswith((".", "/", "~")) and "\\" not in path and HUB_ID.fullmatch(path) is not None
 
 
 def resolve_layers(section: ModelSection, identity: ModelIdentity | None = None) -> list[str]:
@@ -102,12 +110,12 @@ def known_types() -> list[str]:
 
 
 def _identity(section: ModelSection, folder: Path, *, revision: str, is_local: bool) -> ModelIdentity:
-    config = _read(folder / "config.json")
+    config = read_object(folder / "config.json")
     model_type = str(config.get("model_type", ""))
     family = _family(model_type, folder)
     extractor = _extractor(folder)
-    weights, missing = _weights(folder)
-    missing += [" or ".join(group) for group in family.needs if not any((folder / name).is_file() for name in group)]
+    weights, missing = weight_files(folder)
+    missing += _lacking(family, folder)
     stable = {key: value for key, value in config.items() if key not in VOLATILE}
     parts: dict[str, Any] = {"config": stable, "extractor": extractor}
     if is_local:
@@ -118,6 +126,7 @@ def _identity(section: ModelSection, folder: Path, *, revision: str, is_local: b
     rate = extractor.get("sampling_rate")
     try:
         stacks, widths = family.stacks(config), family.widths(config)
+        rates = family.rates(config, extractor)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArdError(
             f"config.json does not say how many layers the model has: {error!r}",
@@ -135,7 +144,17 @@ def _identity(section: ModelSection, folder: Path, *, revision: str, is_local: b
         is_local=is_local,
         revision=revision,
         source=str(folder) if is_local else section.path,
+        rates={stack: rates.get(stack) for stack in stacks},
     )
+
+
+def lacking(identity: ModelIdentity, folder: Path) -> list[str]:
+    """Files beside config and weights that loading needs and `folder` does not hold; alternatives joined by "or"."""
+    return _lacking(_family(identity.model_type, folder), folder)
+
+
+def _lacking(family: Family, folder: Path) -> list[str]:
+    return [" or ".join(group) for group in family.needs if not any((folder / name).is_file() for name in group)]
 
 
 def _family(model_type: str, folder: Path) -> Family:
@@ -158,24 +177,25 @@ def _extractor(folder: Path) -> Mapping[str, Any]:
     """The feature extractor's settings; processor_config.json (transformers 5) holds them one level down."""
     for name in PREPROCESSOR:
         if (folder / name).is_file():
-            settings = _read(folder / name)
+            settings = read_object(folder / name)
             found = settings.get("feature_extractor", settings)
             return found if isinstance(found, dict) else {}
     return {}
 
 
-def _weights(folder: Path) -> tuple[list[str], list[str]]:
+def weight_files(folder: Path) -> tuple[list[str], list[str]]:
     """Weight files of the folder and those that are missing; safetensors before anything else (Rule 7)."""
     for name, index in zip(WEIGHTS, INDEXES, strict=True):
         if (folder / name).is_file():
             return [name], []
         if (folder / index).is_file():
-            shards = sorted(set(_read(folder / index).get("weight_map", {}).values()))
+            shards = sorted(set(read_object(folder / index).get("weight_map", {}).values()))
             return [index, *shards], [shard for shard in shards if not (folder / shard).is_file()]
     return [], [WEIGHTS[0]]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON file of a model; ArdError if it is damaged."""
     try:
         value = read_json(path)
     except ArdError as error:
@@ -185,32 +205,48 @@ def _read(path: Path) -> dict[str, Any]:
     return value
 
 
+def cached_folder(section: ModelSection) -> Path | None:
+    """Folder of the hub's cache on this disk that holds config.json of the asked revision; None if there is none."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        cached = try_to_load_from_cache(section.path, "config.json", revision=section.revision or None)
+    except HFValidationError as error:
+        raise ArdError(f"'{section.path}' is neither a folder nor a name on a model hub", todo=CORRECT) from error
+    return Path(cached).parent if isinstance(cached, str) else None
+
+
+def not_on_hub(section: ModelSection) -> ArdError:
+    """The message for a name or revision that the hub does not know, or does not show to everybody."""
+    return ArdError(
+        f"the model hub has no '{section.path}'" + (f" at revision '{section.revision}'" if section.revision else ""),
+        todo="Correct model.path and model.revision; for a gated model run: hf auth login",
+    )
+
+
 def _snapshot(section: ModelSection) -> Path:
     """Folder of the hub cache that holds the JSON files of the asked revision."""
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
 
-    revision = section.revision or None
-    cached = try_to_load_from_cache(section.path, "config.json", revision=revision)
-    if isinstance(cached, str):
-        return Path(cached).parent
+    cached = cached_folder(section)
+    if cached is not None:
+        return cached
     if section.local_files_only:
         raise ArdError(
             f"the model '{section.path}' is neither a folder nor in the cache of the model hub",
             todo="Set model.local_files_only = false to download it, or give the path of its folder.",
         )
     try:
-        config = Path(hf_hub_download(section.path, "config.json", revision=revision))
+        config = Path(hf_hub_download(section.path, "config.json", revision=section.revision or None))
         for name in (*PREPROCESSOR, "tokenizer.json"):
             try:
                 hf_hub_download(section.path, name, revision=config.parent.name)
             except EntryNotFoundError:
                 continue
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        raise ArdError(
-            f"the model hub has no '{section.path}'" + (f" at revision '{section.revision}'" if revision else ""),
-            todo="Correct model.path and model.revision; for a gated model run: hf auth login",
-        ) from error
+        raise not_on_hub(section) from error
     except (OSError, ValueError) as error:
         raise offline(section.path, error) from error
     return config.parent

@@ -3,10 +3,10 @@ import torch
 from sae_builders import config
 
 from backend.errors import ArdError
-from backend.sae.config import SaeConfig, configs, default_k, sae_id
+from backend.sae.config import SaeConfig, configs, sae_id
 from backend.sae.jumprelu import l0_coefficient
 from backend.sae.plan import TrainPlan, default_lr
-from backend.study.settings import SaeSection, TrainSection
+from backend.study.settings import SaeSection, TrainSection, default_k
 
 
 def test_nine_saes_of_the_paper_come_from_one_section():

@@ -1,4 +1,4 @@
-"""Read one `[[audio]]` table: adapter, header facts, hash, and the choice of subset and split."""
+"""Read one `[[audio]]` table: adapter, header facts, hash, and the choice of subset, split and labels."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from backend.audio.datasets.base import DATASETS
+from backend.audio.datasets.choice import Choice
 from backend.audio.probe import Probe
 from backend.audio.records import ClipRecord, Unreadable
 from backend.errors import ArdError
@@ -24,7 +25,7 @@ def dataset_root(section: AudioSection, study: Path) -> Path:
 
 
 def read(root: Path, section: AudioSection, probe: Prober) -> Iterator[ClipRecord | Unreadable]:
-    """Every clip of one data set that `subset` and `split` let through, complete but not decoded.
+    """Every clip of one data set that `subset`, `split` and `labels` let through, complete but not decoded.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ def read(root: Path, section: AudioSection, probe: Prober) -> Iterator[ClipRecor
     Raises
     ------
     ArdError
-        If the folder or an expected file is missing, or `subset` or `split` names something that
+        If the folder or an expected file is missing, or `subset`, `split` or `labels` names something that
         the data set does not have.
     """
     if not root.is_dir():
@@ -44,21 +45,13 @@ def read(root: Path, section: AudioSection, probe: Prober) -> Iterator[ClipRecor
             "the folder of a data set is not there", path=root, todo="Correct its path in study.toml, or mount it."
         )
     adapter = DATASETS.get(section.adapter)()
-    sources: set[str] = set()
-    splits: set[str] = set()
+    choice = Choice(section)
     for found in adapter.records(root, section):
         if isinstance(found, Unreadable):
             yield found
-            continue
-        sources.add(found.source)
-        splits.add(found.split)
-        if section.subset and found.source not in section.subset:
-            continue
-        if section.split and found.split not in section.split:
-            continue
-        yield found if found.hash else complete(found, probe)
-    _check_names(root, "subset", section.subset, sources)
-    _check_names(root, "split", section.split, splits)
+        elif choice(found):
+            yield found if found.hash else complete(found, probe)
+    choice.check(root)
 
 
 def complete(record: ClipRecord, probe: Prober) -> ClipRecord | Unreadable:
@@ -91,14 +84,3 @@ def clip_hash(file_hash: str, start: float, end: float) -> str:
     if start == 0 and math.isnan(end):
         return file_hash
     return fingerprint([file_hash, start, None if math.isnan(end) else end])
-
-
-def _check_names(root: Path, what: str, asked: list[str], present: set[str]) -> None:
-    unknown = [name for name in asked if name not in present]
-    if unknown:
-        known = ", ".join(sorted(name for name in present if name)) or "none"
-        raise ArdError(
-            f"this data set has no {what} {', '.join(unknown)}; it has: {known}",
-            path=root,
-            todo=f"Correct `{what}` in study.toml.",
-        )

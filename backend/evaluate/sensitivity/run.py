@@ -38,7 +38,7 @@ from backend.study.atomic import write_json, write_text
 from backend.study.fingerprint import fingerprint
 from backend.study.folder import Study
 from backend.study.manifest import write_manifest
-from backend.study.settings import AudioSection, Settings
+from backend.study.settings import AudioSection, Settings, fingerprinted
 from backend.targets.base import Target, Wave
 from backend.targets.load import load_target
 
@@ -190,7 +190,7 @@ def _plain(request: Request) -> dict[str, Any]:
     """The request as JSON-ready values; of a file its concepts and not its place."""
     found = asdict(request)
     found["features"] = request.features.read_text(encoding="utf-8") if request.features else ""
-    found["data"] = request.data.model_dump(mode="json") if request.data else None
+    found["data"] = fingerprinted(request.data) if request.data else None
     return found
 
 

@@ -13,8 +13,9 @@ from torch import Tensor
 from backend.errors import ArdError
 from backend.sae.base import Sae, build
 from backend.sae.batchtopk import BatchTopK
-from backend.sae.config import SaeConfig, default_k
+from backend.sae.config import SaeConfig
 from backend.sae.jumprelu import JumpReLU
+from backend.study.settings import default_k
 
 BiasMode = Literal["none", "post", "pre"]
 
