@@ -6,7 +6,6 @@ and the next supervisor follows them to their end. Everything it knows stands in
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -32,6 +31,9 @@ KILL_AFTER = {"pausing": 120.0, "cancelling": 20.0}
 """Seconds from the wish on; between the two stands a checkpoint, which is written before a run stops as asked."""
 MOST_TRIES = 2
 KILLED = "its process was killed, perhaps because memory ran out. Retry it: it continues where it was."
+FOREIGN = (
+    "it was queued on another machine ({}), by another user, or in another folder; resume it to run it on this one"
+)
 Say = Callable[[str], object]
 
 
@@ -113,14 +115,12 @@ class _Supervisor:
                 return self._fail(started, str(error))
 
     def _hold(self) -> None:
-        """Pause what must not run: requests of another machine, and what comes after one that failed."""
-        here = socket.gethostname()
+        """Pause what must not run: what was not queued here by this user, and what comes after one that failed."""
         for one in queue.requests(self.study):
             if one.state == "failed":
                 queue.hold_followers(self.study, one, "failed")
-            elif one.state == "waiting" and one.host != here:
-                text = f"it was queued on another machine ({one.host or 'unknown'}); resume it to run it on this one"
-                queue.write(self.study, replace(one, state="paused", text=text))
+            elif one.state == "waiting" and not queue.is_own(self.study, one):
+                queue.write(self.study, replace(one, state="paused", text=FOREIGN.format(one.host or "unknown")))
 
     def _must_wait(self, request: Request) -> bool:
         """Whether somebody else writes to the study; the request then says so."""

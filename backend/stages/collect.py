@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from backend.errors import ArdError
@@ -13,6 +14,7 @@ from backend.jobs.lock import write_lock
 from backend.jobs.runner import TEMPORARY
 from backend.stages import pipeline
 from backend.store import comparison
+from backend.study import queue
 from backend.study.configuration import load_settings
 from backend.study.folder import Study
 
@@ -34,7 +36,7 @@ def collect(study: Study, *, dry_run: bool) -> list[tuple[Path, int]]:
         found = [path for path in _candidates(study) if _is_garbage(path, named)]
         gone = set(found)
         found += [path for path in _leftovers(study) if path.parent not in gone]
-        found += _stream_buffers(study)
+        found += [*_stream_buffers(study), *_left_by_the_queue(study)]
         removed = []
         for path in found:
             if path.is_symlink():
@@ -98,6 +100,15 @@ def _leftovers(study: Study) -> Iterator[Path]:
     folders = ("", "activations/*/*/", "saes/*/", "saes/*/*/", "features/*/", "describe/*/", "compare/*/")
     for pattern in (f"{folder}.*.tmp" for folder in folders):
         yield from (p for p in sorted(study.root.glob(pattern)) if TEMPORARY.fullmatch(p.name))
+
+
+def _left_by_the_queue(study: Study) -> Iterator[Path]:
+    """What commands printed whose requests have left the queue."""
+    folder = queue.folder(study)
+    with suppress(ArdError):
+        study.inside(folder)
+        for pattern in ("*.out", "*.process"):
+            yield from (path for path in sorted(folder.glob(pattern)) if not path.with_suffix(".json").exists())
 
 
 def _stream_buffers(study: Study) -> Iterator[Path]:

@@ -7,6 +7,7 @@ it did stays in its run's folder.
 
 from __future__ import annotations
 
+import hmac
 import math
 import os
 import secrets
@@ -23,6 +24,7 @@ from filelock import FileLock, Timeout
 from backend.errors import ArdError
 from backend.study.atomic import read_json, write_json
 from backend.study.folder import Study
+from backend.study.own_requests import mark
 from backend.study.runnable import RUNNABLE, check_words
 
 __all__ = ["RUNNABLE", "Request", "State", "add", "add_all", "cancel", "dismiss", "move", "pause", "requests", "resume",
@@ -66,6 +68,8 @@ class Request:
         Id of its latest run; "" before that began.
     text : str
         Why it failed, is paused, or still waits.
+    mark : str
+        Shows that this user made it, here (`backend.study.own_requests`).
     """
 
     id: str
@@ -79,6 +83,7 @@ class Request:
     tries: int = 0
     run: str = ""
     text: str = ""
+    mark: str = ""
 
     def words(self, study: Path) -> list[str]:
         """The words behind `ard`."""
@@ -121,7 +126,8 @@ def add_all(study: Study, steps: Sequence[tuple[str, Sequence[str]]], after: Seq
         before = tuple(one for one in after if any(one == other.id for other in there))
         added: list[Request] = []
         for number, (command, arguments) in enumerate(steps, start=1):
-            added.append(write(study, _new(command, tuple(arguments), before, order + number)))
+            one = _new(command, tuple(arguments), before, order + number)
+            added.append(write(study, _own(study, one)))
             before = (added[-1].id,)
     return added
 
@@ -263,7 +269,7 @@ def _again(study: Study, id_: str, states: Sequence[State], what: str) -> Reques
         for one in requests(study):
             if one.state == "paused" and found.id in one.after and one.text.startswith(HELD):
                 write(study, replace(one, state="waiting", text=""))
-        return write(study, replace(found, state="waiting", text="", tries=0, host=socket.gethostname()))
+        return write(study, _own(study, replace(found, state="waiting", text="", tries=0)))
 
 
 def _new(command: str, arguments: tuple[str, ...], after: tuple[str, ...], order: float) -> Request:
@@ -275,8 +281,19 @@ def _new(command: str, arguments: tuple[str, ...], after: tuple[str, ...], order
         arguments=arguments,
         after=after,
         added=now.isoformat(timespec="seconds"),
-        host=socket.gethostname(),
     )
+
+
+def _own(study: Study, one: Request) -> Request:
+    """The same request, as this user's on this machine."""
+    told = mark(study.root, one.id, one.command, one.arguments)
+    return replace(one, host=socket.gethostname(), mark=told)
+
+
+def is_own(study: Study, one: Request) -> bool:
+    """Whether this user made or resumed the request on this machine for this folder; no other is ever started."""
+    told = mark(study.root, one.id, one.command, one.arguments)
+    return one.host == socket.gethostname() and hmac.compare_digest(one.mark.encode(), told.encode())
 
 
 def _refuse_same(study: Study, there: Sequence[Request], command: str, arguments: tuple[str, ...]) -> None:
@@ -316,7 +333,7 @@ def _request(path: Path, values: Any) -> Request:
             raise ValueError(f"its {name} are not texts")
         given[name] = tuple(given.get(name, ()))
     one = Request(**given)
-    texts = (one.id, one.command, one.added, one.host, one.run, one.text)
+    texts = (one.id, one.command, one.added, one.host, one.run, one.text, one.mark)
     if not all(isinstance(text, str) for text in texts) or one.id != path.stem or one.state not in get_args(State):
         raise ValueError("it names another file or an unknown state")
     if type(one.order) not in (int, float) or not math.isfinite(one.order) or type(one.tries) is not int:
