@@ -18,7 +18,7 @@ from backend.jobs.job import Job
 from backend.streams.prefetch import Prefetched
 from backend.study.fingerprint import fingerprint
 from backend.targets.base import Wave
-from backend.targets.qwen2_audio import audio_tokens
+from backend.targets.token_counts import audio_tokens
 
 Realise = Callable[[Example], Wave]
 """Makes the waveform of an example: mono float32 at 16 kHz."""

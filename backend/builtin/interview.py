@@ -15,8 +15,9 @@ import torch
 
 from backend.errors import ArdError
 from backend.targets.base import Wave
-from backend.targets.qwen2_audio import Qwen2Audio, audio_tokens
+from backend.targets.qwen2_audio import Qwen2Audio
 from backend.targets.tap import tap
+from backend.targets.token_counts import audio_tokens
 
 CLIPS_AT_A_TIME = 16
 LONGEST_ANSWER = 64

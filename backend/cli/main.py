@@ -19,6 +19,7 @@ from backend.cli import (
     concepts,
     effects,
     environment,
+    estimate,
     exchange,
     forms,
     hallucination,
@@ -51,6 +52,7 @@ app = typer.Typer(
 )
 for group in (
     studies,
+    estimate,
     jobs,
     browse,
     concepts,

@@ -142,7 +142,7 @@ class _Extraction:
             ):
                 if writing is not None:
                     writing.result()
-                writing = writer.submit(_write, shard, rows, folders, self.settings.extract.dtype)
+                writing = writer.submit(write_rows, shard, rows, folders, self.settings.extract.dtype)
                 del rows
             if writing is not None:
                 writing.result()
@@ -209,7 +209,8 @@ def _figures(statistics: Statistics, far: int, factor: float) -> dict[str, Any]:
     }
 
 
-def _write(shard: int, rows: dict[str, Rows], folders: Mapping[str, Path], dtype: str) -> None:
+def write_rows(shard: int, rows: dict[str, Rows], folders: Mapping[str, Path], dtype: str) -> None:
+    """Write one shard of each layer in its folder; `rows` is emptied, so that they are held once."""
     while rows:
         layer, mine = rows.popitem()
         clip, length = np.array(mine.clip, dtype=np.int64), np.array(mine.length, dtype=np.int64)

@@ -107,9 +107,7 @@ def run(study: Study, settings: Settings, job: Job) -> None:
             job.current(STAGE)
             return
     with job.running(STAGE):
-        _probe_all(found, cache, job)
-        fp = _fingerprint(study, settings, found, cache)
-        clips, unreadable = _collect(found, exclusion(study, settings), cache)
+        fp, clips, unreadable = read_all(study, settings, found, cache, job)
         if not clips:
             reasons = "; ".join(f"{u.path}: {u.reason}" for _, u in unreadable[:3]) or "there are no sound files"
             raise ArdError(f"no clip of this study can be used ({reasons})", path=settings.audio[0].path)
@@ -145,6 +143,15 @@ def listings(study: Study, settings: Settings) -> list[Listing]:
         extra = file_hash(manifest_path(root, section.manifest)) if section.manifest else ""
         found.append(Listing(root, section, names, extra))
     return found
+
+
+def read_all(
+    study: Study, settings: Settings, found: list[Listing], cache: FileCache, job: Job
+) -> tuple[str, list[Clip], list[tuple[int, Unreadable]]]:
+    """Fingerprint of the clip table, its rows, and the files that cannot be used; only `cache` is written."""
+    _probe_all(found, cache, job)
+    fp = _fingerprint(study, settings, found, cache)
+    return fp, *_collect(found, exclusion(study, settings), cache)
 
 
 def summary(clips: list[Clip], unreadable: list[tuple[int, Unreadable]]) -> dict[str, Any]:

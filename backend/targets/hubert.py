@@ -15,15 +15,7 @@ from backend.targets.families import SPEECH
 from backend.targets.hugging_face import HuggingFaceTarget, grid
 from backend.targets.load import from_pretrained, pretrained
 from backend.targets.tap import Replace, spliced, tap
-
-
-def frame_count(samples: int, kernels: Sequence[int], strides: Sequence[int]) -> int:
-    """Frames after convolutions without padding: floor((n - 400) / 320) + 1 for the usual layout (S-03)."""
-    for kernel, stride in zip(kernels, strides, strict=True):
-        if samples < kernel:
-            return 0
-        samples = (samples - kernel) // stride + 1
-    return samples
+from backend.targets.token_counts import frame_count
 
 
 @TARGETS.register("hubert")

@@ -20,12 +20,7 @@ from backend.targets.mel import frame_mask, log_mel
 from backend.targets.prefix import Prefix
 from backend.targets.qwen2_prefix import DecoderPrefix, TowerPrefix
 from backend.targets.tap import Replace, spliced, tap
-
-
-def audio_tokens(samples: int, hop: int = 160) -> int:
-    """Audio tokens of a clip (A-05): mel frames M = ceil(n/160), m = (M-1)//2 + 1, T = (m-2)//2 + 1."""
-    mel = -(-samples // hop)
-    return max(0, ((mel - 1) // 2 + 1 - 2) // 2 + 1)
+from backend.targets.token_counts import audio_tokens
 
 
 @TARGETS.register("qwen2_audio")

@@ -15,8 +15,8 @@ from backend.builtin.encoded import EncodedExamples
 from backend.builtin.examples import Example, Facts
 from backend.errors import Stopped
 from backend.jobs.job import Job, quiet_job
-from backend.targets.qwen2_audio import audio_tokens
 from backend.targets.tap import tap
+from backend.targets.token_counts import audio_tokens
 from builders.tiny_builtin import RATE, SOUNDS, TinyModel, realise_tone, tiny_model, tone_examples
 
 

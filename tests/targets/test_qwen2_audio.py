@@ -13,7 +13,8 @@ from backend.errors import ArdError
 from backend.study.settings import ModelSection
 from backend.targets.check import relative_difference
 from backend.targets.load import load_target
-from backend.targets.qwen2_audio import Qwen2Audio, audio_tokens
+from backend.targets.qwen2_audio import Qwen2Audio
+from backend.targets.token_counts import audio_tokens
 from builders.tiny_models import tiny_qwen2_audio
 
 RATE = 16000

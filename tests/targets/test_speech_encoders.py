@@ -10,8 +10,9 @@ import torch
 
 from backend.study.settings import ModelSection
 from backend.targets.check import relative_difference
-from backend.targets.hubert import SpeechEncoder, frame_count
+from backend.targets.hubert import SpeechEncoder
 from backend.targets.load import load_target
+from backend.targets.token_counts import frame_count
 
 KERNELS, STRIDES = (10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2)
 

@@ -19,7 +19,7 @@ from backend.study.atomic import read_json
 from backend.study.fingerprint import file_hash
 from backend.study.settings import EmbedSection
 from backend.targets.load import be_quiet, choose_device
-from backend.targets.qwen2_audio import audio_tokens
+from backend.targets.token_counts import audio_tokens
 
 TOWER = "audio_tower."
 MODEL_WEIGHTS = "model.safetensors"
