@@ -13,6 +13,7 @@ from ard_gui.actions import VIEW, Actions, Entry
 from ard_gui.docks import DOCKS, Dock
 from ard_gui.openers import Openers
 from ard_gui.session import Session
+from ard_gui.starting_runs import StartingRuns
 from ard_gui.state.notices import Notice
 from ard_gui.state_keeper import StateKeeper
 from ard_gui.steering_joins import SteeringJoins
@@ -66,6 +67,7 @@ class MainWindow(QMainWindow):
         self.joins = TableJoins(self.session, self._concepts(), self.judging)
         self.steering = SteeringJoins(self, self.session, self.actions_table, self._show_steering)
         self.taking_away = TakingAway(self.session, self.actions_table, self)
+        self.starting = StartingRuns(self, self.session, self.actions_table, lambda: self.taking_away.scopes()[0])
         self.dialogs = Dialogs(self, self.session, self.actions_table)
         self._bind()
         self.actions_table.fill(self.menuBar())

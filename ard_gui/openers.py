@@ -25,7 +25,9 @@ class Openers(QObject):
         super().__init__(window)
         self._window, self._session, self._opening = window, session, opening
         self._dialogs: list[QDialog] = []
+        self._to_run: Path | None = None
         session.ranking_opened.connect(self._look_for_sounds)
+        session.study_opened.connect(self._run_made)
 
     def bind(self, actions: Actions) -> None:
         """Answer the actions of the File menu that bring a study in."""
@@ -48,12 +50,22 @@ class Openers(QObject):
 
     def new_study(self, sounds: list[Path] | None = None) -> None:
         """Ask what a new study is made from."""
-        from ard_gui.views.new_study import NewStudy
+        from ard_gui.views.new_study.form import NewStudy
 
-        dialog = NewStudy(self._window, sounds or [])
-        dialog.made.connect(self._opening)
+        dialog = NewStudy(self._window, self._session, sounds or [])
+        dialog.made.connect(self._open_made)
         self._keep(dialog)
         dialog.open()
+
+    def _open_made(self, folder: Path, run: bool) -> None:
+        """Open the study that was made; as soon as it is open, all of it is run, if that was asked for."""
+        self._to_run = folder if run else None
+        self._opening(folder)
+
+    def _run_made(self) -> None:
+        found, wanted, self._to_run = self._session.overview, self._to_run, None
+        if found is not None and found.study.root == wanted:
+            self._session.run_queue.start("run")
 
     def demo(self) -> None:
         """Open the demo, made first where there is none, or only a part of one."""

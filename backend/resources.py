@@ -6,6 +6,9 @@ from pathlib import Path
 
 from backend.errors import ArdError
 
+BUILTIN_MODEL, BUILTIN_CLIPS = "demo/model", "demo/clips"
+"""The model that ships, and the clips it was not trained on; `clips.jsonl` in their folder says what they are."""
+
 
 def resource(relative: str) -> Path:
     """Path of `resources/<relative>`.

@@ -7,6 +7,7 @@ somebody else, they are laid over what it says now.
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,11 +31,13 @@ class StudyEdit:
         The `study.toml`.
     before : str
         Its text when it was read.
+    locked : str
+        Why this person cannot change the file, in a sentence; "" if nothing is known to prevent it.
     changed : Event
-        After every change of a wish, and when the file was read again.
+        After every change of a wish.
 
-    Raises ArdError if the file cannot be read or holds what cannot be used. Making one, `read_again` and `write` look
-    at the disk; everything else does not.
+    Raises ArdError if the file cannot be read or holds what cannot be used. Making one, `read_if_changed` and `write`
+    look at the disk; everything else does not.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,6 +45,8 @@ class StudyEdit:
         self.changed: Event[()] = Event()
         self._set: dict[str, Any] = {}
         self._added: dict[str, list[Any]] = {}
+        self.before, self.locked, self._seen = "", "", ""
+        self._written: dict[str, Any] = {}
         self._read()
 
     # values
@@ -118,24 +123,52 @@ class StudyEdit:
                 todo="Ask whoever owns the study, or copy its folder to a place of your own.",
             ) from error
 
-    def is_as_read(self) -> bool:
-        """Whether the file on disk still is the one that was read."""
-        return digest(self.path) == self._seen
+    def read_if_changed(self) -> bool:
+        """Read the file as it is now, if it is not the one that was read; whether it was.
 
-    def read_again(self) -> None:
-        """Read the file as it is now and lay the wishes over it."""
+        The wishes are laid over it. Nobody is told: `changed` is for the thread on which the wishes are made.
+        """
+        if digest(self.path) == self._seen:
+            return False
         self._read()
-        self.changed.emit()
+        return True
 
     def _read(self) -> None:
         try:
-            self._seen = digest(self.path)
+            seen = digest(self.path)
         except OSError as error:
             raise ArdError(f"study.toml cannot be read ({error.strerror or error})", path=self.path) from error
-        # before the text: a change between the two is refused when it comes to writing
-        self.before = read(self.path)
-        self._written: dict[str, Any] = plain(load_settings(self.path))
+        # the text after its digest: a change between the two is refused when it comes to writing
+        text, written, locked = read(self.path), plain(load_settings(self.path)), _locked(self.path)
+        self._seen, self.before, self._written, self.locked = seen, text, written, locked
 
     def _new(self, dotted: str) -> list[Any]:
         there = self._set.get(dotted, self.written(dotted))
         return [one for one in self._added[dotted] if one not in there]
+
+
+def _locked(path: Path) -> str:
+    effective = os.access in os.supports_effective_ids
+    # a new file takes its place: its folder is what must be writable
+    if os.access(path.parent, os.W_OK, effective_ids=effective):
+        return ""
+    return (
+        f"This study can only be read here: nothing can be written to {path.parent}. Ask whoever owns it, or copy the "
+        "folder to a place of your own and open that."
+    )
+
+
+class Additions:
+    """Lists of a study's settings, to which values can only be added: what fields of an existing study write into."""
+
+    def __init__(self, edit: StudyEdit) -> None:
+        self._edit, self.changed = edit, edit.changed
+
+    def value(self, dotted: str) -> Any:
+        """All values, the file's first."""
+        return self._edit.value(dotted)
+
+    def set(self, dotted: str, value: list[Any]) -> None:
+        """Add those of `value` that the file does not list."""
+        written = self._edit.written(dotted)
+        self._edit.add(dotted, [one for one in value if one not in written])

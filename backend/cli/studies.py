@@ -32,11 +32,17 @@ def new(
     typer.echo(f"{study.toml} is ready. Look through it, then: ard run {folder}")
 
 
-def status(study: StudyArgument = HERE, as_json: JsonOption = False) -> None:
+def status(
+    study: StudyArgument = HERE,
+    settings: Annotated[
+        Path | None, typer.Option("--settings", help="A changed study.toml: what would be so with it.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Show what is finished, stale or missing, which files cannot be used, and who is writing."""
     from backend.stages.state import study_state
 
-    state = study_state(open_study(study))
+    state = study_state(open_study(study), settings)
     if as_json:
         print_json(state)
         return

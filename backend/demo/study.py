@@ -6,7 +6,7 @@ from pathlib import Path
 
 from backend.errors import ArdError
 from backend.jobs.job import Job
-from backend.resources import resource
+from backend.resources import BUILTIN_CLIPS, BUILTIN_MODEL, resource
 from backend.stages import pipeline
 from backend.study.atomic import read_json, write_json
 from backend.study.creation import new_study
@@ -14,7 +14,7 @@ from backend.study.folder import Study
 from backend.study.manifest import read_manifest
 from backend.study.settings import Settings
 
-MODEL, CLIPS, SAE = "demo/model", "demo/clips", "demo/sae"
+MODEL, CLIPS, SAE = BUILTIN_MODEL, BUILTIN_CLIPS, "demo/sae"
 CHANGES = (
     "study.seed={seed}", "sae.seeds=[{seed}]", 'sae.architecture=["topk"]', "sae.expansion=[4]", "sae.k=[16]",
     "sae.dead_tokens=100000", "train.steps=1500", "train.batch_tokens=1024", "train.lr=0.001",

@@ -20,13 +20,18 @@ from backend.study.settings import Settings
 State = dict[str, Any]
 
 
-def study_state(study: Study) -> State:
+def study_state(study: Study, draft: Path | None = None) -> State:
     """Everything `ard status` shows, JSON-ready.
+
+    Parameters
+    ----------
+    draft : Path or None
+        A changed `study.toml`, in place of the study's own: what would be finished, stale or missing with it.
 
     `products` has one entry per result with state finished, stale, missing or in progress; a stage whose
     state cannot be found out appears in `problems` with the reason, and the others are shown nevertheless.
     """
-    settings = load_settings(study.toml)
+    settings = load_settings(draft or study.toml)
     writer = holder(study)
     runs = list_runs(study)
     products: list[State] = []

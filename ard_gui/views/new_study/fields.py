@@ -26,6 +26,9 @@ class Values(Protocol):
     def set(self, dotted: str, value: Any) -> object: ...
 
 
+Locked = Callable[[], Sequence[Any]]
+
+
 class TextField(QLineEdit):
     """One value as text; what cannot be used is written all the same, and told by the form."""
 
@@ -83,26 +86,31 @@ class ChoiceField(QComboBox):
 
 
 class ListField(Chips):
-    """Several values as chips."""
+    """Several values as chips; `locked` gives those that stay."""
 
-    def __init__(self, values: Values, dotted: str, name: str, usual: Sequence[Any] = ()) -> None:
+    def __init__(
+        self, values: Values, dotted: str, name: str, usual: Sequence[Any] = (), locked: Locked = lambda: ()
+    ) -> None:
         setting = all_settings()[dotted]
         super().__init__(name, lambda text: list(read_value(setting, text)), usual)
-        self._form, self._dotted = values, dotted
-        self.edited.connect(lambda found: values.set(dotted, found))
+        self._form, self._dotted, self._stays = values, dotted, locked
+        self.edited.connect(lambda found: values.set(dotted, [*locked(), *found]))
         self.follow()
 
     def follow(self) -> None:
         """Show the form's values."""
-        self.show_values(list(self._form.value(self._dotted)))
+        locked = list(self._stays())
+        self.show_values([one for one in self._form.value(self._dotted) if one not in locked], locked)
 
 
 class TickField(QWidget):
-    """Several values of few: a box for each."""
+    """Several values of few: a box for each; `locked` gives those that stay."""
 
-    def __init__(self, values: Values, dotted: str, choices: Sequence[str], told: Mapping[str, str]) -> None:
+    def __init__(
+        self, values: Values, dotted: str, choices: Sequence[str], told: Mapping[str, str], locked: Locked = lambda: ()
+    ) -> None:
         super().__init__()
-        self._values, self._dotted, self._told = values, dotted, told
+        self._values, self._dotted, self._told, self._stays = values, dotted, told, locked
         self.boxes: dict[str, QCheckBox] = {}
         self._flow = FlowLayout(self, 12, 4)
         self.offer(choices)
@@ -125,8 +133,9 @@ class TickField(QWidget):
             self.offer(unknown)
         for one, box in self.boxes.items():
             box.setChecked(one in there)
+            box.setEnabled(one not in self._stays())
         if self.boxes:
-            self.setFocusProxy(next(iter(self.boxes.values())))
+            self.setFocusProxy(next((box for box in self.boxes.values() if box.isEnabled()), None))
 
     def _write(self) -> None:
         self._values.set(self._dotted, [one for one, box in self.boxes.items() if box.isChecked()])

@@ -1,4 +1,4 @@
-"""What a draft of a `study.toml` will cost: asked of `ard estimate` a moment after the last change of it."""
+"""What a draft of a `study.toml` would come to: asked of a command of ARD a moment after its last change."""
 
 from __future__ import annotations
 
@@ -19,31 +19,43 @@ Draft = Callable[[], str]
 """Gives the text of a `study.toml`; called on the worker's thread, since making it may look at the disk."""
 
 
-class DraftEstimate(QObject):
-    """Only the newest draft is asked about; its file lies in a temporary folder that goes with this object.
+Words = Callable[[Path, bool], list[str]]
+"""The words behind `ard` that ask about a draft's file; with clips timed for the answer, if so."""
 
-    Parameters
-    ----------
-    study : Path or None
-        The study whose `study.toml` the draft would be, so that what is finished there is not counted; None for a
-        study that is not made yet.
+
+def estimate_words(study: Path | None = None) -> Words:
+    """What a run would take: of a new study, or of an existing one under changed settings."""
+
+    def words(draft: Path, measure: bool) -> list[str]:
+        place = [str(draft)] if study is None else [str(study), "--settings", str(draft)]
+        return ["estimate", *place, *(["--measure"] if measure else []), "--json"]
+
+    return words
+
+
+def status_words(study: Path) -> Words:
+    """Which results of a study would be finished, stale or missing under changed settings."""
+    return lambda draft, _: ["status", str(study), "--settings", str(draft), "--json"]
+
+
+class DraftAnswer(QObject):
+    """Only the newest draft is asked about; its file lies in a temporary folder that goes with this object.
 
     Signals
     -------
-    estimated(dict)
-        The answer of `ard estimate --json`.
+    answered(dict)
     failed(str)
     asking(bool, bool)
         Whether an answer is waited for, and whether clips are being timed for it.
     """
 
-    estimated = Signal(dict)
+    answered = Signal(dict)
     failed = Signal(str)
     asking = Signal(bool, bool)
 
-    def __init__(self, worker: Worker, study: Path | None = None, parent: QObject | None = None) -> None:
+    def __init__(self, worker: Worker, words: Words, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._worker, self._study = worker, study
+        self._worker, self._words = worker, words
         self._folder: Path | None = None
         self._draft: Draft | None = None
         self._number = 0
@@ -101,7 +113,7 @@ class DraftEstimate(QObject):
 
         def done(_: Any) -> None:
             if number == self._number:
-                self._answer.ask(self.words(path, measure=measure))
+                self._answer.ask(self._words(path, measure))
 
         def failed(failure: Failure) -> None:
             if number == self._number:
@@ -109,14 +121,9 @@ class DraftEstimate(QObject):
 
         self._worker.run(work, done, failed)
 
-    def words(self, draft: Path, *, measure: bool) -> list[str]:
-        """The words behind `ard`."""
-        place = [str(draft)] if self._study is None else [str(self._study), "--settings", str(draft)]
-        return ["estimate", *place, *(["--measure"] if measure else []), "--json"]
-
     def _answered(self, answer: dict[str, Any]) -> None:
         self.asking.emit(False, False)
-        self.estimated.emit(answer)
+        self.answered.emit(answer)
 
     def _failed(self, text: str) -> None:
         self.asking.emit(False, False)
