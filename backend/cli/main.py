@@ -25,6 +25,7 @@ from backend.cli import (
     map,
     notes,
     quality,
+    queue,
     rating,
     saved_steering,
     search,
@@ -63,6 +64,7 @@ for group in (
     map,
     quality,
     exchange,
+    queue,
     environment,
     setup,
 ):
@@ -71,6 +73,7 @@ for group in (
 notes.app.add_typer(saved_steering.app)
 app.add_typer(notes.app)
 app.add_typer(rating.app)
+app.add_typer(queue.app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
