@@ -32,7 +32,7 @@ class Dock:
     shown : bool
         Whether it is shown at first.
     size : int
-        Width at first, in pixels.
+        Width at first, or height at the bottom, in pixels.
     keys : str
         Shortcut that shows or hides it.
     """
@@ -44,6 +44,12 @@ class Dock:
     shown: bool = False
     keys: str = ""
     size: int = 420
+
+    @property
+    def across(self) -> Qt.Orientation:
+        """The direction in which it has its size."""
+        low = self.area in (Area.BottomDockWidgetArea, Area.TopDockWidgetArea)
+        return Qt.Orientation.Vertical if low else Qt.Orientation.Horizontal
 
 
 def _later(module: str, view: str) -> Callable[[Session, Actions], QWidget]:
@@ -72,6 +78,7 @@ DOCKS: tuple[Dock, ...] = (
         "test_sound", "Test a sound", Area.RightDockWidgetArea, _later("test_sound", "SoundTestView"), keys="Ctrl+Alt+5"
     ),
     Dock("rating", "Rating", Area.RightDockWidgetArea, _later("rating", "RatingView"), keys="Ctrl+Alt+6"),
+    Dock("runs", "Runs", Area.BottomDockWidgetArea, _later("runs.panel", "RunsPanel"), keys="Ctrl+Alt+7", size=290),
     Dock(
         "steerability",
         "Steerability",

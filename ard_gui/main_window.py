@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QStackedWi
 from ard_gui.actions import VIEW, Actions, Entry
 from ard_gui.docks import DOCKS, Dock
 from ard_gui.openers import Openers
+from ard_gui.run_joins import RunJoins
 from ard_gui.session import Session
 from ard_gui.starting_runs import StartingRuns
 from ard_gui.state.notices import Notice
@@ -66,6 +67,7 @@ class MainWindow(QMainWindow):
         self.judging = Judging(self.session, self.actions_table, self)
         self.joins = TableJoins(self.session, self._concepts(), self.judging)
         self.steering = SteeringJoins(self, self.session, self.actions_table, self._show_steering)
+        self.runs = RunJoins(self, self.session, self.actions_table, self._runs_panel, self._offer_run)
         self.taking_away = TakingAway(self.session, self.actions_table, self)
         self.starting = StartingRuns(self, self.session, self.actions_table, lambda: self.taking_away.scopes()[0])
         self.dialogs = Dialogs(self, self.session, self.actions_table)
@@ -99,9 +101,12 @@ class MainWindow(QMainWindow):
         dock.setVisible(shown)
         if first:
             # Qt would take the room from whatever panel can give most, the table
-            size = next(row.size for row in DOCKS if row.id == id_)
-            widths = {**before, id_: before.get(id_, min(size, self.width() // 3))}
-            self.resizeDocks([self.docks[one] for one in widths], list(widths.values()), Qt.Orientation.Horizontal)
+            row = next(row for row in DOCKS if row.id == id_)
+            if row.across == Qt.Orientation.Vertical:
+                self.resizeDocks([dock], [min(row.size, self.height() // 2)], row.across)
+            else:
+                widths = {**before, id_: before.get(id_, min(row.size, self.width() // 3))}
+                self.resizeDocks([self.docks[one] for one in widths], list(widths.values()), row.across)
         if shown:
             dock.raise_()
             self.view(id_).setFocus()
@@ -146,8 +151,12 @@ class MainWindow(QMainWindow):
         self.view(row.id) if row.shown else dock.hide()
 
     def _size_docks(self) -> None:
-        docks = [self.docks[row.id] for row in DOCKS]
-        self.resizeDocks(docks, [min(row.size, self.width() // 3) for row in DOCKS], Qt.Orientation.Horizontal)
+        for across, most in (
+            (Qt.Orientation.Horizontal, self.width() // 3),
+            (Qt.Orientation.Vertical, self.height() // 2),
+        ):
+            rows = [row for row in DOCKS if row.across == across]
+            self.resizeDocks([self.docks[row.id] for row in rows], [min(row.size, most) for row in rows], across)
 
     def _bind(self) -> None:
         session, actions = self.session, self.actions_table
@@ -190,6 +199,14 @@ class MainWindow(QMainWindow):
     def _show_steering(self) -> SteeringPanel:
         self.show_dock("steering")
         return cast("SteeringPanel", self.view("steering"))
+
+    def _runs_panel(self, show: bool) -> QWidget | None:
+        if show:
+            self.show_dock("runs")
+        return self.docks["runs"].widget()
+
+    def _offer_run(self, text: str, id_: str) -> None:
+        self.notice_bar.offer(text, "Show", lambda: self.runs.show_run(id_))
 
     def _tell(self, notice: Notice) -> None:
         if notice.level == "info":

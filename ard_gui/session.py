@@ -16,6 +16,7 @@ from ard_gui.services.own_notes import OwnNotes
 from ard_gui.services.playback.player import Player
 from ard_gui.services.reader import Reader
 from ard_gui.services.run_queue import RunQueue
+from ard_gui.services.run_watch import RunWatch
 from ard_gui.services.sound_test import SoundTest
 from ard_gui.services.steered_sound import place_of
 from ard_gui.services.steering import SteeringAnswers
@@ -26,6 +27,7 @@ from ard_gui.services.worker import Worker
 from ard_gui.state.notices import Notices
 from ard_gui.state.preferences import Preferences
 from ard_gui.state.query import FeatureQuery
+from ard_gui.state.runs_chosen import RunsChosen
 from ard_gui.state.selection import Selection
 from ard_gui.state.steering import Steering
 from ard_gui.state.undo import UndoStack
@@ -73,6 +75,10 @@ class Session(QObject):
         Looks at the open study's files.
     run_queue : RunQueue
         What the open study is asked to run.
+    run_watch : RunWatch
+        Follows the open study's queue and runs.
+    runs_chosen : RunsChosen
+        What of them is looked at.
     media : ClipMedia
         Sound and spectrogram of the open study's clips.
     player : Player
@@ -114,7 +120,7 @@ class Session(QObject):
         self.selection, self.query = Selection(), FeatureQuery()
         self.undo, self.notices = UndoStack(), Notices()
         self.reader, self.worker, self.watch = Reader(), Worker("window-worker"), StudyWatch()
-        self.run_queue = RunQueue(self.worker)
+        self.run_queue, self.run_watch, self.runs_chosen = RunQueue(self.worker), RunWatch(), RunsChosen()
         self.media = ClipMedia(lambda: self.preferences.values.roots)
         self.player = player or Player()
         self.listening = Listening(self.selection, self.media, self.player, self.preferences, self.notices)
@@ -183,6 +189,7 @@ class Session(QObject):
         self.study_closing.emit()
         self.watch.stop()
         self.run_queue.leave()
+        self.run_watch.leave()
         self.notes.close_study()
         self.selection.clear()
         self.query.clear()
@@ -204,6 +211,7 @@ class Session(QObject):
             self._saving.stop()
             self._save_preferences()
         self.watch.close()
+        self.run_watch.close()
         self.reader.close()
         self.listening.close()
         self.media.close()
@@ -266,6 +274,7 @@ class Session(QObject):
         self.preferences.visited(found.study.root)
         self.notes.open(found.study, self.preferences.values.author)
         self.run_queue.open(found.study)
+        self.run_watch.open(found.study)
         self.model_server = ModelServer(found.study.root)
         self.sound_test.open(self.model_server)
         self.steering.restore({})

@@ -29,7 +29,7 @@ class KeepsColumns(Protocol):
 
 
 class StateKeeper(QObject):
-    """Keeps layout, SAE, feature, query, columns and what is steered of one window, per study.
+    """Keeps layout, SAE, feature, query, columns, what is steered and which run is looked at, per study.
 
     Parameters
     ----------
@@ -83,6 +83,7 @@ class StateKeeper(QObject):
             bytes(self._window.saveGeometry().data()), bytes(self._window.saveState(LAYOUT).data()),
             session.ranking_name, session.selection.feature, session.query.value.plain(), columns,
             session.steering.plain() if session.overview is not None else {},
+            session.runs_chosen.plain() if session.overview is not None else {},
         )  # fmt: skip
 
     def keep(self) -> None:
@@ -107,6 +108,7 @@ class StateKeeper(QObject):
         self._wanted = wanted = window_state.load(window_state.place(found.key))
         self._session.first_ranking = wanted.ranking
         self._session.steering.restore(wanted.steering)
+        self._session.runs_chosen.restore(wanted.runs)
         if not (wanted.docks and self._window.restoreState(QByteArray(wanted.docks), LAYOUT)):
             self.usual_layout()
         if wanted.geometry:

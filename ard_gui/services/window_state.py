@@ -33,6 +33,8 @@ class WindowState:
         Shown columns and widths of the table.
     steering : dict
         `Steering.plain()`.
+    runs : dict
+        `RunsChosen.plain()`.
     """
 
     geometry: bytes = b""
@@ -42,6 +44,7 @@ class WindowState:
     query: dict[str, Any] = field(default_factory=dict)
     columns: dict[str, Any] = field(default_factory=dict)
     steering: dict[str, Any] = field(default_factory=dict)
+    runs: dict[str, Any] = field(default_factory=dict)
 
 
 def place(key: str) -> Path:
@@ -58,13 +61,13 @@ def load(path: Path) -> WindowState:
         state = WindowState(
             base64.b64decode(found["geometry"], validate=True), base64.b64decode(found["docks"], validate=True),
             found["ranking"], found["feature"], found["query"], found["columns"],
-            found.get("steering", {}),
+            found.get("steering", {}), found.get("runs", {}),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, binascii.Error):
         return WindowState()
     right = (
         isinstance(state.ranking, str), isinstance(state.feature, int), isinstance(state.query, dict),
-        isinstance(state.columns, dict), isinstance(state.steering, dict),
+        isinstance(state.columns, dict), isinstance(state.steering, dict), isinstance(state.runs, dict),
     )  # fmt: skip
     return state if all(right) else WindowState()
 
@@ -76,7 +79,7 @@ def save(path: Path, state: WindowState) -> None:
         "version": VERSION,
         "geometry": base64.b64encode(state.geometry).decode(), "docks": base64.b64encode(state.docks).decode(),
         "ranking": state.ranking, "feature": state.feature, "query": state.query, "columns": state.columns,
-        "steering": state.steering,
+        "steering": state.steering, "runs": state.runs,
     })  # fmt: skip
 
 

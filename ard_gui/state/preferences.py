@@ -108,6 +108,10 @@ class Values:
         Dynamic range of spectrograms.
     page_parts : tuple of str
         Open parts of the feature's head.
+    notify_runs : bool
+        Whether the desktop is told when a long run ends.
+    launch_prefix : str
+        Words before `python` for extraction and training, e.g. "torchrun --nproc-per-node 2 --no-python".
     """
 
     theme: Theme = "system"
@@ -129,6 +133,8 @@ class Values:
     range_db: float = 80.0
     page_parts: tuple[str, ...] = ("histogram", "neighbours")
     quantile_clips: int = 4
+    notify_runs: bool = True
+    launch_prefix: str = ""
 
     def __post_init__(self) -> None:
         for name, check in CHECKS.items():
@@ -158,6 +164,8 @@ CHECKS: dict[str, Check] = {
     "range_db": _number(20, 120),
     "page_parts": _texts,
     "quantile_clips": _count(1, 16),
+    "notify_runs": _yes_or_no,
+    "launch_prefix": _text(2000),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +40,10 @@ BOXES = (
     ("match_loudness", "Play all clips equally loud"),
 )
 DEVICES = ("", "silent")
+PREFIX_TOLD = (
+    "Put before python for extraction and training, e.g. torchrun --nproc-per-node 2 --no-python, or srun … on several "
+    "nodes. It is your own and never read from a study: a study from elsewhere must not be able to run a command."
+)
 
 
 class PreferencesDialog(QDialog):
@@ -52,7 +58,7 @@ class PreferencesDialog(QDialog):
         self._fields: dict[str, Callable[[Any], object]] = {}
         body = QWidget()
         column = QVBoxLayout(body)
-        for group in (self._look(), self._person(), self._listening(), self._pictures(), self._sounds()):
+        for group in (self._look(), self._person(), self._listening(), self._pictures(), self._runs(), self._sounds()):
             column.addWidget(group)
         column.addStretch(1)
         area = QScrollArea()
@@ -133,6 +139,30 @@ class PreferencesDialog(QDialog):
         self.range.valueChanged.connect(lambda value: self._set("range_db", value))
         self._fields["range_db"] = self.range.setValue
         return _group("Spectrograms", ("Dynamic &range", self.range))
+
+    def _runs(self) -> QGroupBox:
+        self.notify = QCheckBox("Tell me when a run of more than a minute ends")
+        self.notify.toggled.connect(lambda on: self._set("notify_runs", on))
+        self.prefix = QLineEdit()
+        self.prefix.setMaxLength(2000)
+        self.prefix.setPlaceholderText("none: one process")
+        self.prefix.editingFinished.connect(self._set_prefix)
+        told = QLabel(PREFIX_TOLD)
+        told.setWordWrap(True)
+        self._fields["notify_runs"] = self.notify.setChecked
+        self._fields["launch_prefix"] = self.prefix.setText
+        return _group("Runs", ("", self.notify), ("Launch &prefix", self.prefix), ("", told))
+
+    def _set_prefix(self) -> None:
+        """Quotation marks that are not closed cannot be kept: nobody could tell what is to be run."""
+        try:
+            shlex.split(self.prefix.text(), posix=os.name != "nt")
+        except ValueError as error:
+            self.prefix.setToolTip(f"This is no command line: {error}. The one before is kept.")
+            self.prefix.setText(self._preferences.values.launch_prefix)
+            return
+        self.prefix.setToolTip("")
+        self._set("launch_prefix", self.prefix.text().strip())
 
     def _sounds(self) -> QGroupBox:
         self.roots = QTableWidget(0, 2)
