@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
@@ -13,10 +12,9 @@ import time
 from pathlib import Path
 
 import h5py
-import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
+from builders.finished_results import contents
 from builders.tiny_models import tiny_whisper
 from builders.tiny_study import recordings
 
@@ -51,34 +49,6 @@ def new_study(folder: Path, model: Path, audio: Path) -> Path:
     layers = ["--layer", "encoder.0", "--layer", "encoder.1"]
     run("new", str(folder), "--model", str(model), "--audio", str(audio), "--profile", "tiny", *layers, *settings)
     return folder
-
-
-def contents(study: Path) -> dict[str, str]:
-    """A hash of every array of every finished result; manifests, times and logs aside."""
-    found: dict[str, str] = {}
-    for path in sorted(study.rglob("*")):
-        name = str(path.relative_to(study))
-        if path.suffix == ".h5":
-            with h5py.File(path, "r") as handle:
-                handle.visititems(
-                    lambda key, node, name=name: (
-                        found.update({f"{name}:{key}": digest(node[...])}) if isinstance(node, h5py.Dataset) else None
-                    )
-                )
-        elif path.name == "sae.safetensors":
-            found.update({f"{name}:{key}": digest(value) for key, value in load_file(path).items()})
-        elif path.suffix == ".npz":
-            with np.load(path) as arrays:
-                found.update({f"{name}:{key}": digest(arrays[key]) for key in arrays.files})
-        elif path.name == "metrics.jsonl":
-            lines = [json.loads(line) for line in path.read_text().splitlines()]
-            found[name] = str([(line["step"], line["loss"], line["fvu"], line["l0"]) for line in lines])
-    return found
-
-
-def digest(array: np.ndarray) -> str:
-    data = repr(array.tolist()).encode() if array.dtype.hasobject else np.ascontiguousarray(array).tobytes()
-    return hashlib.sha256(str(array.dtype).encode() + str(array.shape).encode() + data).hexdigest()
 
 
 def stage_times(study: Path) -> dict[str, float]:
