@@ -58,7 +58,7 @@ class MainWindow(QMainWindow):
         self.openers = Openers(self, self.session, self.open_study)
         self.page = FeaturePage(self.session, self.actions_table)
         self.start = StartPage(self.session, self.actions_table)
-        self.unfinished = UnfinishedPage(self.session)
+        self.unfinished = UnfinishedPage(self.session, self.actions_table)
         self.notice_bar = NoticeBar(self.session.notices)
         self.docks: dict[str, QDockWidget] = {}
         self._middle = QStackedWidget()

@@ -142,6 +142,7 @@ class Session(QObject):
         self.watch.vanished.connect(self._vanished)
         self.watch.returned.connect(self._returned)
         self.run_queue.refused.connect(self.notices.warning)
+        self.run_watch.failed.connect(self.notices.error)
         self.selection.feature_changed.connect(self._read_feature)
         self.feature_read.connect(self.listening.show)
         self.listening.rested.connect(self._look_further)

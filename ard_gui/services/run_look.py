@@ -155,9 +155,12 @@ def _with_events(row: RunShown, follow: EventsFollow) -> RunShown:
     found = replace(
         row, stages=stages or row.stages, messages=follow.messages(), saes=follow.saes(), behind=follow.behind,
         host=str(follow.fold.first.get("host", "")), started=row.started or str(follow.fold.first.get("time", "")),
-        seconds=row.seconds if row.seconds and not going_on else follow.seconds,
+        seconds=row.seconds if row.seconds and not going_on else newest.seconds,
     )  # fmt: skip
-    if going_on:
+    if not going_on:
+        most = follow.fold.most_memory_bytes, follow.fold.most_device_bytes
+        found = replace(found, memory_bytes=max(row.memory_bytes, most[0]), device_bytes=max(row.device_bytes, most[1]))
+    else:
         found = replace(
             found, memory_bytes=newest.memory_bytes, device_bytes=newest.device_bytes, cpu_percent=newest.cpu_percent
         )

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
@@ -14,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from ard_gui.services.worker import Failure, Worker
 from backend.study import queue
 from backend.study.folder import Study
+from backend.study.launch import start_supervisor, steps
 
 
 class RunQueue(QObject):
@@ -50,14 +47,12 @@ class RunQueue(QObject):
         """Queue `ard COMMAND STUDY ARGUMENTS…` and see that the queue is worked off."""
         self.start_all([(command, tuple(arguments))], after)
 
-    def start_all(self, steps: Sequence[tuple[str, Sequence[str]]], after: Sequence[str] = ()) -> None:
-        """Queue several commands, each after the one before it."""
+    def start_all(self, commands: Sequence[tuple[str, Sequence[str]]], after: Sequence[str] = ()) -> None:
+        """Queue several commands, each after the one before it: all of them or none."""
 
         def work(study: Study) -> list[str]:
-            ids: list[str] = []
-            for command, arguments in steps:
-                ids.append(queue.add(study, command, arguments, ids[-1:] or after).id)
-            return ids
+            split = [step for command, arguments in commands for step in steps(command, arguments)]
+            return [one.id for one in queue.add_all(study, split, after)]
 
         def told(ids: list[str]) -> None:
             for one in ids:
@@ -109,14 +104,3 @@ class RunQueue(QObject):
 
     def _refuse(self, failure: Failure) -> None:
         self.refused.emit(failure.text)
-
-
-def start_supervisor(study: Path) -> None:
-    """`ard work` in a session of its own: it outlives this window, and ends at once where another works already."""
-    flags: dict[str, Any] = {"start_new_session": True}
-    if os.name == "nt":
-        flags = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined,unused-ignore]
-    subprocess.Popen(
-        [sys.executable, "-P", "-m", "backend.cli.main", "work", str(study)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=study, **flags,
-    )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -23,6 +24,7 @@ REST_SECONDS = 1.0
 CATCHING_UP_SECONDS = 0.02
 """Between two pieces of a log that is still to be read."""
 CURVES_SECONDS = 0.5
+AFTER_FAULT_SECONDS = 5.0
 
 Errand = Callable[[LogReading], object]
 
@@ -40,6 +42,8 @@ class RunWatch(QObject):
         Of the run that is looked at.
     log_read(LogPiece)
         Of the run that is looked at.
+    failed(str, str)
+        The thread met a fault of ours, which it goes on after; what, and the traceback.
 
     Attributes
     ----------
@@ -51,6 +55,7 @@ class RunWatch(QObject):
     ended = Signal(object)
     curves_read = Signal(object)
     log_read = Signal(object)
+    failed = Signal(str, str)
     _arrived = Signal(object, str, object)
 
     def __init__(self) -> None:
@@ -129,7 +134,16 @@ class RunWatch(QObject):
                 return
             if study is not None:
                 looking = looking or _Telling(study, self._tell)
-                looking.again(wanted, errands)
+                self._look(looking, wanted, errands)
+
+    def _look(self, looking: _Telling, wanted: Wanted, errands: list[Errand]) -> None:
+        try:
+            looking.again(wanted, errands)
+        except Exception as error:
+            text = f"The runs of this study cannot be followed: {type(error).__name__}: {error}"
+            if not looking.faulty:
+                self._tell(looking.study, "failed", (text, traceback.format_exc()))
+            looking.faulty, looking.pause = True, AFTER_FAULT_SECONDS
 
     def _is_new(self, seen: Study | None) -> bool:
         return not self._open or self._study is not seen or self._woken or bool(self._errands)
@@ -145,7 +159,7 @@ class RunWatch(QObject):
             return
         if what == "changed":
             self.shown = value
-        getattr(self, what).emit(value)
+        getattr(self, what).emit(*value if what == "failed" else (value,))
 
 
 class _Telling:
@@ -156,7 +170,7 @@ class _Telling:
         self._look = StudyLook(study, lambda piece: tell(study, "log_read", piece))
         self._told: RunsShown | None = None
         self._told_at = self._curves_at = 0.0
-        self.pause = 0.0
+        self.pause, self.faulty = 0.0, False
 
     def again(self, wanted: Wanted, errands: list[Errand]) -> None:
         more = self._look.again(wanted)

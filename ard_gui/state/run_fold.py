@@ -34,6 +34,8 @@ class RunFold:
         From the first to the last event, by the clock of the run's machine; turning that clock back takes nothing off.
     memory_bytes, device_bytes, cpu_percent
         As told last.
+    most_memory_bytes, most_device_bytes : int
+        The most of what was told.
     end : str
         finished, failed, stopped; "" before the end.
     text, todo : str
@@ -48,6 +50,7 @@ class RunFold:
         self.saes: dict[str, None] = {}
         self.seconds = 0.0
         self.memory_bytes, self.device_bytes, self.cpu_percent = 0, 0, 0.0
+        self.most_memory_bytes = self.most_device_bytes = 0
         self.end, self.text, self.todo = "", "", ""
         self.events = 0
         self._clock: float | None = None
@@ -55,8 +58,8 @@ class RunFold:
     def add(self, event: Mapping[str, Any]) -> None:
         """Take in the next event."""
         self.events += 1
-        passed = self._passed(event)
-        self.seconds += passed
+        passed, elapsed = self._passed(event), _number(event, "elapsed")
+        self.seconds = self.seconds + passed if elapsed is None else elapsed
         for name, stage in self.stages.items():
             if stage.state == "running" and passed:
                 self.stages[name] = replace(stage, seconds=stage.seconds + passed)
@@ -134,6 +137,8 @@ class RunFold:
             self.memory_bytes = int(_number(event, "memory_bytes") or 0)
             self.device_bytes = int(_number(event, "device_bytes") or 0)
             self.cpu_percent = _number(event, "cpu_percent") or 0.0
+            self.most_memory_bytes = max(self.most_memory_bytes, self.memory_bytes)
+            self.most_device_bytes = max(self.most_device_bytes, self.device_bytes)
 
 
 def _text(event: Mapping[str, Any], name: str) -> str:

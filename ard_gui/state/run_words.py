@@ -69,7 +69,9 @@ def when(started: str) -> str:
     except ValueError:
         return ""
     today = datetime.now().astimezone().date()
-    return f"{moment:%H:%M:%S}" if moment.date() == today else f"{moment:%Y-%m-%d %H:%M}"
+    if moment.date() == today:
+        return f"{moment:%H:%M:%S}"
+    return f"{moment:%m-%d %H:%M}" if moment.year == today.year else f"{moment:%Y-%m-%d}"
 
 
 def amount(value: float) -> str:
@@ -108,6 +110,8 @@ def progress_words(run: RunShown) -> str:
     done = [one for one in run.stages if one.state in ("finished", "current")]
     if not done:
         return ""
+    if run.state != "finished":
+        return f"after {done[-1].name}"
     return done[0].name if len(done) == 1 else f"{len(done)} stages"
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from PySide6.QtCore import Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QHideEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QPushButton, QSplitter, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from ard_gui.actions import Actions
 from ard_gui.services.run_look import Wanted
@@ -42,7 +42,7 @@ class RunsPanel(QWidget):
         self.progress, self.curves = ProgressTab(), CurvesTab(session)
         self.log, self.settings = LogTab(session), SettingsTab(session)
         self.tabs = QTabWidget()
-        self.buttons: dict[str, QPushButton] = {}
+        self.buttons: dict[str, QToolButton] = {}
         self._halves = QSplitter(Qt.Orientation.Horizontal)
         self._build()
         self._connect()
@@ -127,7 +127,13 @@ class RunsPanel(QWidget):
             Doing("Move &up", lambda row: queue.move(row.request, -1), lambda row: row.can_move, "Ctrl+Up", "Up"),
             Doing("Move &down", lambda row: queue.move(row.request, 1), lambda row: row.can_move, "Ctrl+Down", "Down"),
             Doing("Re&try", lambda row: queue.retry(row.request), lambda row: row.can_retry, "T", "Retry"),
-            Doing("Retry with an edited &setting …", self.edit_and_retry, lambda row: row.can_retry, "", "Edit …"),
+            Doing(
+                "Retry with an edited &setting …",
+                self.edit_and_retry,
+                lambda row: row.can_retry,
+                "",
+                "Edit and retry …",
+            ),
             Doing("Dis&miss", lambda row: queue.dismiss(row.request), lambda row: row.can_dismiss, "Del", "Dismiss"),
             Doing("C&opy command", self._copy, keys="Ctrl+C"),
             Doing("Open &folder", self._open_folder, lambda row: bool(row.run)),
@@ -183,9 +189,10 @@ class RunsPanel(QWidget):
         layout.addWidget(self._halves)
         self.setFocusProxy(self.list)
 
-    def _button(self, doing: Doing) -> QPushButton:
-        button = QPushButton(doing.button)
-        button.setAutoDefault(False)
+    def _button(self, doing: Doing) -> QToolButton:
+        button = QToolButton()
+        button.setText(doing.button)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.setAccessibleName(doing.title.replace("&", "").replace(" …", ""))
         button.setToolTip(button.accessibleName() + (f" ({doing.keys} in the list)" if doing.keys else ""))
         button.clicked.connect(lambda _=False: self._do(doing))

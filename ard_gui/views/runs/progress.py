@@ -25,6 +25,8 @@ from ard_gui.views.elided import ElidedLabel
 from ard_gui.views.plain_text import tip
 
 STEPS = 1000
+LINES = 4
+"""Least height of the messages, in lines."""
 SIGNS = {"info": "", "warning": "warning: ", "error": "error: "}
 
 
@@ -49,9 +51,10 @@ class ProgressTab(QWidget):
         self.messages.setReadOnly(True)
         self.messages.setTabChangesFocus(True)
         self.messages.setPlaceholderText("It has not said anything.")
-        self.messages.setMinimumHeight(self.fontMetrics().height() * 4)
+        self.messages.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self._grid = QGridLayout(self.stages)
         self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setVerticalSpacing(2)
         self._grid.setColumnStretch(1, 2)
         self._grid.setColumnStretch(2, 3)
         body = QWidget()
@@ -129,7 +132,7 @@ class ProgressTab(QWidget):
 
     def theme_changed(self) -> None:
         """Heights at the text size in use."""
-        self.messages.setMinimumHeight(self.fontMetrics().height() * 4)
+        self.messages.setMinimumHeight(self.fontMetrics().height() * LINES)
 
 
 class StageRow:
@@ -140,6 +143,7 @@ class StageRow:
         self.bar.setRange(0, STEPS)
         self.bar.setTextVisible(False)
         self.bar.setMinimumWidth(60)
+        self.bar.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         for column, widget in enumerate((self.name, self.bar, self.words)):
             grid.addWidget(widget, row, column)
 

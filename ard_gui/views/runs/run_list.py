@@ -22,7 +22,8 @@ from ard_gui.views.runs.table import (
     StateCell,
 )
 
-WIDTHS = {STATE: 13, COMMAND: 24, PROGRESS: 15, LEFT: 11, STARTED: 17, TOOK: 12}
+WIDTHS = {STATE: 13, PROGRESS: 16, LEFT: 13, STARTED: 13, TOOK: 13}
+LEAST_LETTERS = 12
 """In mean letters."""
 Mark = tuple[str, str]
 """Request and run of a row, which are "" where it has none."""
@@ -64,8 +65,8 @@ class RunList(QTableView):
         self.verticalHeader().hide()
         header = self.horizontalHeader()
         header.setHighlightSections(False)
-        header.setStretchLastSection(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setSectionResizeMode(COMMAND, QHeaderView.ResizeMode.Stretch)
         self.selectionModel().selectionChanged.connect(self._selected)
         self.theme_changed()
 
@@ -148,6 +149,7 @@ class RunList(QTableView):
         """Heights and widths at the text size in use."""
         self.verticalHeader().setDefaultSectionSize(row_height(self))
         letter = self.fontMetrics().averageCharWidth()
+        self.horizontalHeader().setMinimumSectionSize(letter * LEAST_LETTERS)
         for column, letters in WIDTHS.items():
             self.setColumnWidth(column, letter * letters)
 

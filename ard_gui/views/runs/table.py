@@ -101,7 +101,7 @@ def cell(row: RunShown, column: int) -> str:
 def short(row: RunShown) -> str:
     """The command without its study, which is the open one."""
     words = row.command.split(" ")
-    return " ".join((words[1], *words[3:])) if len(words) > 2 and not words[2].startswith("-") else row.command
+    return " ".join((words[1], *(words[2:] if words[2:3] and words[2].startswith("-") else words[3:])))
 
 
 class StateCell(QStyledItemDelegate):
