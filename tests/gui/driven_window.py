@@ -1,7 +1,7 @@
 """A window in a process of its own, used as a person would, which whoever started it kills in the end.
 
-`python -P tests/gui/driven_window.py STUDY SOUNDS MANIFEST`: fills in the form for a new study, makes and runs it, pauses
-the training, resumes it, and stays open. Each thing that was seen is a line on stdout.
+`python -P tests/gui/driven_window.py STUDY SOUNDS MANIFEST`: fills in the form for a new study, makes and runs it,
+pauses the training, resumes it, and stays open. Each thing that was seen is a line on stdout.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ard_gui.state.runs import RunShown
 from ard_gui.views.new_study.form import NewStudy
 from backend.resources import resource
 
-STEPS = 1500
+STEPS = 1000
 CHANGES = {
     "train.steps": STEPS, "train.threads": 1, "train.checkpoint_every": 20, "train.log_every": 20,
     "train.matmul": "float32",

@@ -91,7 +91,7 @@ def test_study_made_and_run_in_the_window_through_pause_and_kills_equals_the_com
     command = next(line for line in driven.seen if line.startswith("ard new"))
 
     os.kill(worker_of(study), signal.SIGKILL)
-    until(lambda: states(study) == ["stopped", "killed", "running"] and trained(study) > 200, LONG)
+    until(lambda: states(study) == ["stopped", "killed", "running"] and trained(study) > 100, LONG)
     driven.kill()
 
     window = make_window()
@@ -103,7 +103,7 @@ def test_study_made_and_run_in_the_window_through_pause_and_kills_equals_the_com
     until(lambda: "name" in window.session.ranking.columns, LONG)  # type: ignore[union-attr]
     assert [row.state for row in window.session.run_watch.shown.rows] == ["finished", "killed", "stopped"]
     names = set(window.session.ranking.columns["name"]) - {""}  # type: ignore[union-attr]
-    assert len(names) > 10
+    assert len(names) > 5
     QApplication.processEvents()
 
     undisturbed = by_the_command_line(command, tmp_path)
@@ -133,7 +133,7 @@ def states(study: Study) -> list[str]:
 
 
 def worker_of(study: Study) -> int:
-    return int(first_event(study.runs / list_runs(study)[-1].id / "events.jsonl")["pid"])
+    return int(first_event(study.runs / list_runs(study)[-1].id)["pid"])
 
 
 def trained(study: Study) -> int:
