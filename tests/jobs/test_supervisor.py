@@ -308,6 +308,18 @@ def test_worker_of_a_killed_supervisor_goes_on_and_the_next_one_adopts_it(place:
     assert place.records() == [("train", "finished")]
 
 
+def test_supervisor_is_started_apart_and_ends_with_its_work(place: Place) -> None:
+    queue.add(place.study, "train")
+    launch.start_supervisor(place.study.root)
+    record = queue.folder(place.study) / queue.SUPERVISOR
+    place.until(record.exists)
+    assert os.getsid(json.loads(record.read_text())["pid"]) != os.getsid(0)
+    place.until(lambda: not record.exists())
+    assert place.records() == [("train", "finished")]
+    (ending,) = [one for one in threading.enumerate() if one.name == "supervisor's end"]
+    ending.join(PATIENCE)
+
+
 def test_adopted_worker_can_be_cancelled(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "KILL_AFTER", {"pausing": 0.1, "cancelling": 0.1})
     place.tell("stubborn")
