@@ -26,14 +26,13 @@ def index_memory(work: Workload) -> int:
 
 def extract_memory(work: Workload, speeds: Speeds) -> int:
     """Model and a batch, the rows of the shard being filled and of the one being written, sound that is decoded."""
-    memory, extract = speeds.memory, work.settings.extract
+    memory = speeds.memory
     shards = shard_tokens(work, work.to_extract)
     waiting = 4 * 16_000 * min(decode_ahead_seconds(work.settings), work.seconds)
     layers = [one.d for one in work.to_extract]
     rows = [4 * tokens * sum(layers) for tokens in shards] or [0]
     copied = 4 * max(shards, default=0) * max(layers, default=0)
     filling = max(a + b for a, b in zip(rows, [0, *rows[:-1]], strict=True))
-    del extract
     return memory.loaded + round(waiting) + max(filling + memory.forward, max(rows) + copied)
 
 
@@ -65,7 +64,10 @@ def base(work: Workload, speeds: Speeds) -> int:
     memory = speeds.memory
     if work.streams and work.trainings:
         return memory.loaded + memory.forward
-    return memory.floor if work.to_extract else memory.begun
+    if not work.to_extract:
+        return memory.begun
+    # the allocator keeps the many small rows of the last shards
+    return memory.floor + 4 * max(shard_tokens(work, work.to_extract)) * sum(one.d for one in work.to_extract)
 
 
 def _step(work: Workload, speeds: Speeds, one: Training) -> int:
