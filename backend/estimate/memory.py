@@ -8,7 +8,7 @@ import numpy as np
 
 from backend.estimate.disk import clip_features, codes
 from backend.estimate.speeds import Speeds, key
-from backend.estimate.workload import Layer, Ranked, Training, Workload
+from backend.estimate.workload import Layer, Ranked, Training, Workload, active
 from backend.extract.estimate import BYTES
 from backend.extract.plan import make_plan, used_clips
 from backend.extract.shards import decode_ahead_seconds
@@ -122,7 +122,7 @@ def _pass_memory(work: Workload, together: Sequence[Ranked]) -> int:
             continue
         held += 8 * one.config.n_features * one.config.d
         encoding = max(encoding, 10 * batch * one.config.n_features)
-        waiting = CodeCollector.BYTES_PER_CODE * min(most * one.config.k, codes(work, one))
+        waiting = CodeCollector.BYTES_PER_CODE * min(most * active(one.config), codes(work, one))
         held += min(waiting, limit // (2 * len(together)))
         pairs = BYTES_PER_PAIR * float(clip_features(work, one).sum())
         merging = max(merging, min(limit // 2, round(pairs) + 2 * BYTES_PER_CODE * codes(work, one)))
