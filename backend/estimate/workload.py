@@ -194,6 +194,11 @@ def parameters(config: SaeConfig) -> int:
     return 2 * config.n_features * config.d + config.n_features + config.d + own
 
 
+def active(config: SaeConfig) -> int:
+    """Active features per token to be expected: k, or of a JumpReLU, whose number training decides, a fifth of D."""
+    return config.n_features // 5 if config.architecture == "jumprelu" else config.k
+
+
 def workload(planned: Planned, table: ClipTable, count: Count | None = None) -> Workload:
     """What `planned`, with its clips `table`, still needs; tokens as `count` says, else by clip headers.
 
