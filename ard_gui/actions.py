@@ -142,6 +142,8 @@ TABLE: tuple[Entry, ...] = (
           tip="Start the model server again and repeat the last request."),
     Entry("run.everything", "&Bring everything up to date", RUN, ("Ctrl+Shift+U",),
           tip="Run every stage of the study that is missing or stale."),
+    Entry("run.import_sae", "&Import SAE …", RUN, tip="Bring a published SAE into the study, checked on its sounds."),
+    Entry("run.compare", "&Compare SAEs", RUN, tip="Set two SAEs of the study side by side."),
     Entry("view.palette", "&Commands …", VIEW, ("Ctrl+K", "F1"), tip="Find any command by typing."),
     Entry("view.bigger", "&Bigger text", VIEW, ("Ctrl++", "Ctrl+=")),
     Entry("view.smaller", "S&maller text", VIEW, ("Ctrl+-",)),
