@@ -76,10 +76,14 @@ def _names(study: Study, side: Side) -> list[str]:
     return feature_names(study, side.id, side.features)
 
 
-def summary(one: Side, other: Side) -> str:
-    """What the comparison says about one SAE, in a sentence."""
-    found = figures(one)
-    text = f"{one.id}: {_share(found['partner'])} have a partner in {other.id}"
+def summary(file: ComparisonFile) -> str:
+    """What the comparison says about both SAEs, one sentence each."""
+    return "\n".join(_sentence(file.side(one), one.upper(), other.upper()) for one, other in (("a", "b"), ("b", "a")))
+
+
+def _sentence(side: Side, one: str, other: str) -> str:
+    found = figures(side)
+    text = f"{one}: {_share(found['partner'])} have a partner in {other}"
     if found["alive_partner"] is not None and found["alive"].count < found["alive"].n:
         text += f", and {_share(found['alive_partner'])} of those active on the clips"
     if found["mmcs"] is not None:

@@ -19,7 +19,7 @@ COLUMNS = (
     ("L0", "Active features per token"),
     ("", "The file's own reading is kept unless another has less than 0.9 of its FVU"),
 )
-SHOWN_ROWS = 6
+SHOWN_ROWS = 5
 
 
 class ConventionTable(QTableWidget):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -93,6 +94,7 @@ class ImportSae(QDialog):
         self.table.show_candidates(found["candidates"])
         self.warnings.setText("\n".join(f"• {text}" for text in found["warnings"]))
         self.warnings.setVisible(bool(found["warnings"]))
+        self._hold()
         self._fine = not found["problem"]
         what = description(found)
         told = (
@@ -222,6 +224,16 @@ class ImportSae(QDialog):
         self.asking.answered.connect(self._answered)
         self.asking.failed.connect(self._failed)
         self._session.study_closing.connect(self.reject)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        super().showEvent(event)
+        self._hold()
+
+    def _hold(self) -> None:
+        """As high as its lines need: Qt leaves room for one of each wrapped text only."""
+        layout = self.layout()
+        if layout is not None:
+            self.setMinimumHeight(layout.totalMinimumHeightForWidth(self.width()))
 
     def done(self, result: int) -> None:
         """Every way to close ends here."""

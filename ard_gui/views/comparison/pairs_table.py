@@ -22,7 +22,7 @@ Int = npt.NDArray[np.int64]
 Flag = QItemSelectionModel.SelectionFlag
 OTHER = ("nearest", "nearest_name")
 """Columns that speak of the other SAE's feature."""
-WIDTH_EM = {"name": 9.0, "nearest_name": 9.0}
+WIDTH_EM = {"name": 7.5, "nearest_name": 7.5}
 USUAL_EM = 5.0
 
 

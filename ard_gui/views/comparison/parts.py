@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from ard_gui.state.pair_rows import KEPT, PAIR_WORDS
 from ard_gui.views.comparison.figures_table import FiguresTable
 from ard_gui.views.comparison.pairs_table import PairsTable
+from ard_gui.views.elided import ElidedLabel
 from ard_gui.views.plain_text import tip
 
 SIDES = ("a", "b")
@@ -37,7 +38,7 @@ class ComparisonParts:
         self.swap, self.copy = QToolButton(), QPushButton("Copy as CSV")
         self.compare, self.stop = QPushButton("Compare"), QPushButton("Stop")
         self.progress, self.search = QProgressBar(), QLineEdit()
-        self.summary, self.counts, self.details = QLabel(), QLabel(), QLabel()
+        self.summary, self.counts, self.details = QLabel(), QLabel(), ElidedLabel(lines=4)
         self.figures, self.pairs, self.tabs = FiguresTable(), PairsTable(), QTabWidget()
         self._name()
         self._lay_out(view)
@@ -58,9 +59,6 @@ class ComparisonParts:
                     box.setItemData(row, tip(name), Qt.ItemDataRole.ToolTipRole)
             box.setCurrentText(chosen)
             box.setToolTip(tip(chosen))
-        for row, name in enumerate((a, b)):
-            self.side.setItemText(row, f"Features of {name or '–'}")
-        self.side.setToolTip(tip(self.side.currentText()))
 
     def say(self, summary: str, empty: str = "") -> None:
         """What the comparison says, or what stands in place of its features."""
@@ -101,7 +99,7 @@ class ComparisonParts:
             box.setAccessibleName(name)
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(8)
-        self.side.addItems(["", ""])
+        self.side.addItems(["Features of A", "Features of B"])
         for key, text in KEPT.items():
             self.kept.addItem(text, key)
         for key, words in PAIR_WORDS.items():
@@ -117,9 +115,8 @@ class ComparisonParts:
         self.copy.setToolTip("Put the marked rows, or all that are shown, on the clipboard (Ctrl+C in the table).")
         self.stop.setToolTip("Stop comparing; nothing of it is kept.")
         self.progress.setAccessibleName("Progress of the comparison")
-        for label, name in (
-            (self.summary, "What the comparison says"), (self.counts, "Rows"), (self.details, "The current row"),
-        ):  # fmt: skip
+        self.details.setAccessibleName("The current row")
+        for label, name in ((self.summary, "What the comparison says"), (self.counts, "Rows")):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setWordWrap(True)
             label.setAccessibleName(name)

@@ -75,10 +75,8 @@ class ComparisonView(QWidget):
         same = before is not None and before.file is not None and before.file.path == found.file.path
         if same and before is not None and before.names == found.names:
             return
-        text = [summary(found.file.a, found.file.b), summary(found.file.b, found.file.a)]
-        if found.file.without_iou:
-            text.append(f"No IoU: {found.file.without_iou}.")
-        self.parts.say("\n".join(text))
+        why = f"\nNo IoU: {found.file.without_iou}." if found.file.without_iou else ""
+        self.parts.say(summary(found.file) + why)
         self._show_pairs(found)
 
     def _show_none(self, text: str, *, keep: bool = False) -> None:
@@ -117,8 +115,7 @@ class ComparisonView(QWidget):
             return
         side = self.parts.chosen_side
         other = "b" if side == "a" else "a"
-        one, far = file.side(side), file.side(other)
-        self.parts.details.setText(further(one, far.id, feature, self.shown.names[other]))
+        self.parts.details.setText(further(file.side(side), other.upper(), feature, self.shown.names[other]))
 
     # what the person does
 
