@@ -152,6 +152,8 @@ TABLE: tuple[Entry, ...] = (
     Entry("run.cancel", "&Cancel the run", RUN,
           tip="Stop it and take it off the queue; everything finished so far is kept."),
     Entry("run.show", "&Show queue and runs", RUN, tip="Progress, curves, log and settings of every run."),
+    Entry("run.import_sae", "&Import SAE …", RUN, tip="Bring a published SAE into the study, checked on its sounds."),
+    Entry("run.compare", "&Compare SAEs", RUN, tip="Set two SAEs of the study side by side."),
     Entry("view.palette", "&Commands …", VIEW, ("Ctrl+K", "F1"), tip="Find any command by typing."),
     Entry("view.bigger", "&Bigger text", VIEW, ("Ctrl++", "Ctrl+=")),
     Entry("view.smaller", "S&maller text", VIEW, ("Ctrl+-",)),

@@ -86,4 +86,12 @@ DOCKS: tuple[Dock, ...] = (
         _later("steering.profile", "SteerabilityProfile"),
         keys="Ctrl+Alt+8",
     ),
+    Dock(
+        "compare",
+        "Compare",
+        Area.RightDockWidgetArea,
+        _later("comparison.view", "ComparisonView"),
+        keys="Ctrl+Alt+9",
+        size=520,
+    ),
 )

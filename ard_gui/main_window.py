@@ -166,6 +166,7 @@ class MainWindow(QMainWindow):
         actions.bind("file.quit", self.close)
         actions.bind("steering.profile", lambda: self.show_dock("steerability"))
         actions.bind("run.everything", lambda: session.run_queue.start("run"))
+        actions.bind("run.compare", lambda: self.show_dock("compare"))
         actions.bind("edit.undo", session.undo.undo)
         actions.bind("edit.redo", session.undo.redo)
         actions.bind("go.back", session.selection.back)

@@ -134,7 +134,7 @@ def cell_text(kind: Kind, value: Any) -> str:
     """
     match kind:
         case "feature":
-            return str(value)
+            return "–" if value < 0 else str(value)
         case "count":
             return "–" if value != value or value < 0 else f"{value:,}"
         case "percent":

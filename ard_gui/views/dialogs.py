@@ -29,6 +29,7 @@ class Dialogs(QObject):
         actions.bind("help.notices", self.messages)
         actions.bind("help.tour", self.tour)
         actions.bind("help.about", self.about)
+        actions.bind("run.import_sae", self.import_sae)
 
     def palette(self) -> None:
         """Find a command by typing."""
@@ -61,6 +62,15 @@ class Dialogs(QObject):
         from ard_gui.views.tour import Tour
 
         Tour(self._window, self._session, self._actions).begin()
+
+    def import_sae(self) -> None:
+        """Bring a published SAE into the open study."""
+        if self._session.overview is None:
+            self._session.notices.warning("Open a study first: an SAE is checked on a study's activations.")
+            return
+        from ard_gui.views.import_sae import ImportSae
+
+        self._open(ImportSae(self._window, self._session, self._session.run_queue.start_all))
 
     def about(self) -> None:
         """What this is."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 STAGE = "import"
 NAME = re.compile(r"\w[\w.-]*")
+NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 OF_A_KILLED_IMPORT = {"sae.safetensors", "config.json"}
 """What an import writes before its manifest; training leaves its log and checkpoint beside them."""
 
@@ -53,7 +54,7 @@ class Wanted:
 
     @property
     def id(self) -> str:
-        return self.name or f"{self.layer}-{self.source.resolve().stem}"
+        return self.name or f"{self.layer}-{NOT_IN_NAMES.sub('-', self.source.resolve().stem)}"
 
     @property
     def choices(self) -> dict[str, Any]:

@@ -24,6 +24,11 @@ LONGEST_CELL = 400
 class FeatureTableModel(QAbstractTableModel):
     """Columns [D] and the feature number of each shown row.
 
+    Parameters
+    ----------
+    known : mapping, optional
+        What columns are that `ard_gui.state.column_words` does not know, or calls otherwise.
+
     Attributes
     ----------
     rows : int array
@@ -34,8 +39,9 @@ class FeatureTableModel(QAbstractTableModel):
         Feature number to paragraphs about its name, for the tool tip.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: Mapping[str, ColumnWords] | None = None) -> None:
         super().__init__()
+        self._known = dict(known or {})
         self.rows: npt.NDArray[np.int64] = np.empty(0, np.int64)
         self.names: list[str] = []
         self.explain: Callable[[int], tuple[str, ...]] = lambda _: ()
@@ -51,7 +57,7 @@ class FeatureTableModel(QAbstractTableModel):
         self.beginResetModel()
         self._columns, self._titles = dict(columns), dict(titles or {})
         self.names = list(columns)
-        self._words = [words_of(name, values) for name, values in columns.items()]
+        self._words = [self._known.get(name) or words_of(name, values) for name, values in columns.items()]
         self.rows, self._places = rows, None
         self.endResetModel()
 
