@@ -27,6 +27,7 @@ from backend.cli import (
     map,
     notes,
     quality,
+    queue,
     rating,
     saved_steering,
     search,
@@ -67,6 +68,7 @@ for group in (
     quality,
     exchange,
     forms,
+    queue,
     environment,
     setup,
 ):
@@ -75,6 +77,7 @@ for group in (
 notes.app.add_typer(saved_steering.app)
 app.add_typer(notes.app)
 app.add_typer(rating.app)
+app.add_typer(queue.app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -110,6 +110,8 @@ class ProgressDisplay:
         self.console.print(f"{event['stage']:<9} estimate: {', '.join(parts)}")
 
     def _on_resources(self, event: Event) -> None:
+        if "peak_memory_bytes" not in event:
+            return
         device = event["peak_device_bytes"]
         more = f", {size(device)} on the device" if device else ""
         self.console.print(f"{event['stage']:<9} peak memory {size(event['peak_memory_bytes'])}{more}")

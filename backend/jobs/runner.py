@@ -32,6 +32,7 @@ from backend.study.folder import Study
 from backend.study.liveness import this_process
 from backend.study.manifest import write_manifest
 from backend.study.queue import REQUEST_VARIABLE
+from backend.study.queue import folder as queue_folder
 
 Work = Callable[[Job], None]
 TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
@@ -101,7 +102,7 @@ class _Run:
         self, study: Study, folder: Path, command: str, settings: dict[str, Any], listeners: tuple[Listener, ...]
     ) -> None:
         self.study, self.folder, self.command, self.settings = study, folder, command, settings
-        self.memory = PeakMemory()
+        self.memory = PeakMemory(self._resources)
         self.stages: dict[str, dict[str, Any]] = {}
         self.logger = logging.getLogger("ard.run")
         # last, because it emits events itself and every listener should see them in order
@@ -112,13 +113,15 @@ class _Run:
     def execute(self, work: Work) -> None:
         with ExitStack() as open_things:
             open_things.enter_context(_log_file(self.folder / "log.txt"))
+            open_things.callback(self.events.close)
             open_things.enter_context(self.memory)
             open_things.enter_context(_signals(self.job))
             me = this_process()
             start = datetime.fromtimestamp(me.process_start, UTC).isoformat(timespec="milliseconds")
             try:
                 self.events.emit(
-                    "", "started", command=self.command, pid=me.pid, host=me.host, process_start=start
+                    "", "started", command=self.command, pid=me.pid, host=me.host, process_start=start,
+                    boot=me.boot, start_ticks=me.start_ticks,
                 )  # fmt: skip
                 work(self.job)
                 self.events.emit("", "finished", seconds=self._seconds())
@@ -129,6 +132,7 @@ class _Run:
     def _failed(self, error: BaseException) -> BaseException:
         """Record the failure; returns what the caller should see."""
         known = _readable(error, self.study.root)
+        self.memory.close()  # what the run says last must be its last event
         if known is None:
             self.logger.error("%s", "".join(traceback.format_exception(error)))
             text = f"unexpected error: {type(error).__name__}: {error}"
@@ -172,6 +176,10 @@ class _Run:
             self.stages[stage] = {"seconds": event["seconds"], **figures}
             self.events.emit(stage, "resources", **figures)
 
+    def _resources(self, used: Mapping[str, float]) -> None:
+        with suppress(OSError):  # the work itself will meet a full disk, and say so
+            self.events.emit(self.job.stage, "resources", **used)
+
     def _seconds(self) -> float:
         return round(time.monotonic() - self.began, 3)
 
@@ -205,6 +213,8 @@ def remove_all_leftovers(study: Study) -> int:
         for folder, below, names in os.walk(top):
             if Path(folder) == study.root:
                 below.clear()
+            if Path(folder) == queue_folder(study):  # has a lock of its own, and writers that hold only that
+                continue
             for name in names:
                 if TEMPORARY.fullmatch(name):
                     (Path(folder) / name).unlink(missing_ok=True)

@@ -6,12 +6,14 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from backend.errors import ArdError
 from backend.jobs.lock import write_lock
 from backend.jobs.runner import TEMPORARY
 from backend.stages import pipeline
+from backend.study import queue
 from backend.study.configuration import load_settings
 from backend.study.folder import Study
 
@@ -29,7 +31,7 @@ def collect(study: Study, *, dry_run: bool) -> list[tuple[Path, int]]:
     with write_lock(study):
         named = _named(study)
         found = [path for path in _candidates(study) if _is_garbage(path, named)]
-        found += [*_leftovers(study), *_stream_buffers(study)]
+        found += [*_leftovers(study), *_stream_buffers(study), *_left_by_the_queue(study)]
         removed = []
         for path in found:
             if path.is_symlink():
@@ -91,6 +93,15 @@ def _leftovers(study: Study) -> Iterator[Path]:
     folders = ("", "activations/*/*/", "saes/*/", "saes/*/*/", "features/*/", "describe/*/")
     for pattern in (f"{folder}.*.tmp" for folder in folders):
         yield from (p for p in sorted(study.root.glob(pattern)) if TEMPORARY.fullmatch(p.name))
+
+
+def _left_by_the_queue(study: Study) -> Iterator[Path]:
+    """What commands printed whose requests have left the queue."""
+    folder = queue.folder(study)
+    with suppress(ArdError):
+        study.inside(folder)
+        for pattern in ("*.out", "*.process"):
+            yield from (path for path in sorted(folder.glob(pattern)) if not path.with_suffix(".json").exists())
 
 
 def _stream_buffers(study: Study) -> Iterator[Path]:

@@ -37,6 +37,11 @@ class Study:
         return self.root / ".write.lock"
 
     @property
+    def lock_owner(self) -> Path:
+        """Who holds the write lock; there while it is held."""
+        return self.root / ".write.owner.json"
+
+    @property
     def index_manifest(self) -> Path:
         """Manifest of the index stage; its `file` names the valid `clips-<fp>.h5`."""
         return self.root / "clips.json"

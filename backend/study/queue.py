@@ -7,6 +7,8 @@ it did stays in its run's folder.
 
 from __future__ import annotations
 
+import hmac
+import math
 import os
 import secrets
 import socket
@@ -22,16 +24,20 @@ from filelock import FileLock, Timeout
 from backend.errors import ArdError
 from backend.study.atomic import read_json, write_json
 from backend.study.folder import Study
+from backend.study.own_requests import mark
+from backend.study.runnable import RUNNABLE, check_words
+
+__all__ = ["RUNNABLE", "Request", "State", "add", "add_all", "cancel", "dismiss", "move", "pause", "requests", "resume",
+           "retry"]  # fmt: skip
 
 VERSION = 1
 REQUEST_VARIABLE = "ARD_REQUEST"
 """Environment variable by which a job knows which request it answers."""
-RUNNABLE = (
-    "run", "index", "extract", "train", "retrieve", "describe", "sweep", "import-sae", "map", "steerability", "effects",
-    "compare",
-)  # fmt: skip
-"""Commands that may be queued: those that compute something inside the study and write nowhere else."""
 LOCK_SECONDS = 10.0
+SUPERVISOR = "supervisor.json"
+"""The file in the queue's folder in which whoever works it off says who it is."""
+HELD = "it comes after "
+"""How the text of a request begins that waits because an earlier one did not finish."""
 
 State = Literal["waiting", "running", "pausing", "paused", "cancelling", "failed"]
 
@@ -55,13 +61,15 @@ class Request:
     added : str
         ISO 8601, UTC.
     host : str
-        Machine on which it was added.
+        Machine on which it was added or, later, resumed; it is started on no other.
     tries : int
-        How often it has been started.
+        How often it has been started since then.
     run : str
         Id of its latest run; "" before that began.
     text : str
-        Why it failed.
+        Why it failed, is paused, or still waits.
+    mark : str
+        Shows that this user made it, here (`backend.study.own_requests`).
     """
 
     id: str
@@ -75,6 +83,7 @@ class Request:
     tries: int = 0
     run: str = ""
     text: str = ""
+    mark: str = ""
 
     def words(self, study: Path) -> list[str]:
         """The words behind `ard`."""
@@ -99,33 +108,28 @@ def problems(study: Study) -> list[str]:
 def add(study: Study, command: str, arguments: Sequence[str] = (), after: Sequence[str] = ()) -> Request:
     """Put a request at the end of the queue.
 
-    Raises ArdError for a command that cannot be queued, for one that is waiting or running already, and where the
-    study cannot be written to.
+    Raises ArdError for a command or an option that cannot be queued, for a request that is waiting or running already,
+    and where the study cannot be written to.
     """
-    if command not in RUNNABLE:
-        raise ArdError(f"'{command}' cannot be queued", todo=f"These can: {', '.join(RUNNABLE)}.")
+    return add_all(study, [(command, arguments)], after)[0]
+
+
+def add_all(study: Study, steps: Sequence[tuple[str, Sequence[str]]], after: Sequence[str] = ()) -> list[Request]:
+    """Put several requests at the end of the queue, each after the one before it: all, or none and an ArdError."""
+    for command, arguments in steps:
+        check_words(command, arguments)
     with changing(study):
         there = requests(study)
-        same = [one for one in there if (one.command, one.arguments) == (command, tuple(arguments))]
-        if same:
-            raise ArdError(
-                f"the same is {same[0].state} already: ard {command}" + "".join(f" {one}" for one in arguments),
-                path=folder(study) / f"{same[0].id}.json",
-                todo="Wait for it, resume it or retry it, or remove it from the queue first.",
-            )
-        unknown = set(after) - {one.id for one in there}
-        now = datetime.now(UTC)
-        request = Request(
-            id=f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}-{command}-{secrets.token_hex(2)}",
-            order=max((one.order for one in there), default=0.0) + 1.0,
-            command=command,
-            arguments=tuple(arguments),
-            after=tuple(one for one in after if one not in unknown),
-            added=now.isoformat(timespec="seconds"),
-            host=socket.gethostname(),
-        )
-        write(study, request)
-    return request
+        for command, arguments in steps:
+            _refuse_same(study, there, command, tuple(arguments))
+        order = max((one.order for one in there), default=0.0)
+        before = tuple(one for one in after if any(one == other.id for other in there))
+        added: list[Request] = []
+        for number, (command, arguments) in enumerate(steps, start=1):
+            one = _new(command, tuple(arguments), before, order + number)
+            added.append(write(study, _own(study, one)))
+            before = (added[-1].id,)
+    return added
 
 
 def pause(study: Study, id_: str) -> Request:
@@ -136,7 +140,7 @@ def pause(study: Study, id_: str) -> Request:
             ask_to_stop(study, found)
             return write(study, replace(found, state="pausing"))
         if found.state == "waiting":
-            return write(study, replace(found, state="paused"))
+            return write(study, replace(found, state="paused", text=""))
         return found
 
 
@@ -159,15 +163,25 @@ def cancel(study: Study, id_: str) -> None:
             write(study, replace(found, state="cancelling"))
         elif found.state != "cancelling":
             remove(study, id_)
+            hold_followers(study, found, "was cancelled")
 
 
 def dismiss(study: Study, id_: str) -> None:
-    """Take a failed or paused request off the queue; its run's folder stays. Its followers go with it no longer."""
+    """Take a failed or paused request off the queue; its run's folder stays. What comes after it is paused."""
     with changing(study):
         found = request(study, id_)
         if found.state not in ("failed", "paused", "waiting"):
             raise ArdError(f"a request that is {found.state} cannot be dismissed", todo="Cancel it.")
         remove(study, id_)
+        hold_followers(study, found, "was taken off the queue")
+
+
+def hold_followers(study: Study, before: Request, what: str) -> None:
+    """Pause what waits for `before` to finish, which it will not; only inside `changing`."""
+    text = f"{HELD}ard {before.command}, which {what}"
+    for one in requests(study):
+        if one.state == "waiting" and before.id in one.after:
+            write(study, replace(one, state="paused", text=text))
 
 
 def move(study: Study, id_: str, by: int) -> None:
@@ -218,15 +232,30 @@ def ask_to_stop(study: Study, found: Request) -> None:
 @contextmanager
 def changing(study: Study) -> Iterator[None]:
     """Hold the queue for a moment; ArdError if it cannot be written to."""
+    with writable(study):
+        lock = FileLock(folder(study) / ".lock", timeout=LOCK_SECONDS)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise ArdError("the queue of this study is held by another program", path=folder(study)) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+@contextmanager
+def writable(study: Study) -> Iterator[None]:
+    """See that the queue's folder is there, inside of the study; an error of the system becomes an ArdError."""
     try:
         folder(study).mkdir(parents=True, exist_ok=True)
-        with FileLock(folder(study) / ".lock", timeout=LOCK_SECONDS):
-            yield
-    except Timeout as error:
-        raise ArdError("the queue of this study is held by another program", path=folder(study)) from error
-    except OSError as error:
+        if not folder(study).resolve().is_relative_to(study.root.resolve()):
+            raise ArdError("the queue of this study lies outside of it", path=folder(study), todo="Remove that link.")
+        yield
+    except (OSError, NotImplementedError) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
         raise ArdError(
-            f"this study cannot be written to: {os.strerror(error.errno) if error.errno else error}",
+            f"this study cannot be written to: {reason}",
             path=study.root,
             todo="A study on a read-only disk can be looked at, and not computed with: copy it.",
         ) from error
@@ -237,13 +266,52 @@ def _again(study: Study, id_: str, states: Sequence[State], what: str) -> Reques
         found = request(study, id_)
         if found.state not in states:
             raise ArdError(f"a request that is {found.state} cannot be {what}")
-        return write(study, replace(found, state="waiting", text=""))
+        for one in requests(study):
+            if one.state == "paused" and found.id in one.after and one.text.startswith(HELD):
+                write(study, replace(one, state="waiting", text=""))
+        return write(study, _own(study, replace(found, state="waiting", text="", tries=0)))
+
+
+def _new(command: str, arguments: tuple[str, ...], after: tuple[str, ...], order: float) -> Request:
+    now = datetime.now(UTC)
+    return Request(
+        id=f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}-{command}-{secrets.token_hex(2)}",
+        order=order,
+        command=command,
+        arguments=arguments,
+        after=after,
+        added=now.isoformat(timespec="seconds"),
+    )
+
+
+def _own(study: Study, one: Request) -> Request:
+    """The same request, as this user's on this machine."""
+    told = mark(study.root, one.id, one.command, one.arguments)
+    return replace(one, host=socket.gethostname(), mark=told)
+
+
+def is_own(study: Study, one: Request) -> bool:
+    """Whether this user made or resumed the request on this machine for this folder; no other is ever started."""
+    told = mark(study.root, one.id, one.command, one.arguments)
+    return one.host == socket.gethostname() and hmac.compare_digest(one.mark.encode(), told.encode())
+
+
+def _refuse_same(study: Study, there: Sequence[Request], command: str, arguments: tuple[str, ...]) -> None:
+    same = [one for one in there if (one.command, one.arguments) == (command, arguments)]
+    if same:
+        raise ArdError(
+            f"the same is {same[0].state} already: {' '.join(('ard', command, *arguments))}",
+            path=folder(study) / f"{same[0].id}.json",
+            todo="Wait for it, resume it or retry it, or remove it from the queue first.",
+        )
 
 
 def _readable(study: Study) -> tuple[list[Request], list[str]]:
     found: list[Request] = []
     wrong: list[str] = []
     for path in sorted(folder(study).glob("*.json")):
+        if path.name == SUPERVISOR or path.name.startswith("."):
+            continue
         try:
             found.append(_request(path, read_json(path)))
         except FileNotFoundError:
@@ -265,8 +333,12 @@ def _request(path: Path, values: Any) -> Request:
             raise ValueError(f"its {name} are not texts")
         given[name] = tuple(given.get(name, ()))
     one = Request(**given)
-    if one.id != path.stem or one.command not in RUNNABLE or one.state not in get_args(State):
-        raise ValueError("it names another file, an unknown command or an unknown state")
-    if not isinstance(one.order, int | float) or Path(one.run).name != one.run:
-        raise ValueError("its order or its run is none")
+    texts = (one.id, one.command, one.added, one.host, one.run, one.text, one.mark)
+    if not all(isinstance(text, str) for text in texts) or one.id != path.stem or one.state not in get_args(State):
+        raise ValueError("it names another file or an unknown state")
+    if type(one.order) not in (int, float) or not math.isfinite(one.order) or type(one.tries) is not int:
+        raise ValueError("its order or its tries are no numbers")
+    if one.run in (".", "..") or Path(one.run).name != one.run:
+        raise ValueError("its run is none")
+    check_words(one.command, one.arguments)
     return one
