@@ -178,7 +178,7 @@ class ChangeDialog(QDialog):
     def _written(self, *, run: bool) -> None:
         self._writing = False
         if run:
-            self._session.run_queue.start(self.part.command)
+            self._session.run_queue.start_again(self.part.command)
         else:
             self._session.notices.info(f"{self.edit.path} was changed")
         if self._open:
