@@ -19,23 +19,13 @@ Draft = Callable[[], str]
 """Gives the text of a `study.toml`; called on the worker's thread, since making it may look at the disk."""
 
 
-Words = Callable[[Path, bool], list[str]]
-"""The words behind `ard` that ask about a draft's file; with clips timed for the answer, if so."""
-
-
-def estimate_words(study: Path | None = None) -> Words:
-    """What a run would take: of a new study, or of an existing one under changed settings."""
-
-    def words(draft: Path, measure: bool) -> list[str]:
-        place = [str(draft)] if study is None else [str(study), "--settings", str(draft)]
-        return ["estimate", *place, *(["--measure"] if measure else []), "--json"]
-
-    return words
+Words = Callable[[Path], list[str]]
+"""The words behind `ard` that ask about a draft's file."""
 
 
 def status_words(study: Path) -> Words:
     """Which results of a study would be finished, stale or missing under changed settings."""
-    return lambda draft, _: ["status", str(study), "--settings", str(draft), "--json"]
+    return lambda draft: ["status", str(study), "--settings", str(draft), "--json"]
 
 
 class DraftAnswer(QObject):
@@ -45,13 +35,13 @@ class DraftAnswer(QObject):
     -------
     answered(dict)
     failed(str)
-    asking(bool, bool)
-        Whether an answer is waited for, and whether clips are being timed for it.
+    asking(bool)
+        Whether an answer is waited for.
     """
 
     answered = Signal(dict)
     failed = Signal(str)
-    asking = Signal(bool, bool)
+    asking = Signal(bool)
 
     def __init__(self, worker: Worker, words: Words, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -66,7 +56,7 @@ class DraftAnswer(QObject):
         self._waiting = QTimer(self)
         self._waiting.setSingleShot(True)
         self._waiting.setInterval(WAIT_MS)
-        self._waiting.timeout.connect(lambda: self._write(measure=False))
+        self._waiting.timeout.connect(lambda: self._write(lambda path: self._answer.ask(self._words(path))))
 
     def draft(self, draft: Draft | None) -> None:
         """The draft is another one: ask about it soon. None: it cannot be used now, nothing is asked."""
@@ -75,18 +65,12 @@ class DraftAnswer(QObject):
         if draft is not None and self._open:
             self._waiting.start()
 
-    def measure(self) -> None:
-        """Ask about the same draft again, with some of its clips timed."""
-        if self._draft is not None:
-            self.stop()
-            self._write(measure=True)
-
     def stop(self) -> None:
         """Wait for no answer any more."""
         self._number += 1
         self._waiting.stop()
         self._answer.stop()
-        self.asking.emit(False, False)
+        self.asking.emit(False)
 
     def close(self) -> None:
         """End what is asked and remove the draft's folder; the object is of no use afterwards."""
@@ -97,14 +81,15 @@ class DraftAnswer(QObject):
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _write(self, *, measure: bool) -> None:
+    def _write(self, ask: Callable[[Path], object]) -> None:
+        """Write the draft's file, then ask about it, unless there is a newer one by then."""
         self._number += 1
         number, draft = self._number, self._draft
         assert draft is not None
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="ard-draft-"))
         path = self._folder / "study.toml"
-        self.asking.emit(True, measure)
+        self.asking.emit(True)
 
         def work() -> None:
             text = draft()
@@ -113,7 +98,7 @@ class DraftAnswer(QObject):
 
         def done(_: Any) -> None:
             if number == self._number:
-                self._answer.ask(self._words(path, measure))
+                ask(path)
 
         def failed(failure: Failure) -> None:
             if number == self._number:
@@ -122,9 +107,9 @@ class DraftAnswer(QObject):
         self._worker.run(work, done, failed)
 
     def _answered(self, answer: dict[str, Any]) -> None:
-        self.asking.emit(False, False)
+        self.asking.emit(False)
         self.answered.emit(answer)
 
     def _failed(self, text: str) -> None:
-        self.asking.emit(False, False)
+        self.asking.emit(False)
         self.failed.emit(text)

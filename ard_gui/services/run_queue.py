@@ -47,6 +47,10 @@ class RunQueue(QObject):
         """Queue `ard COMMAND STUDY ARGUMENTS…` and see that the queue is worked off."""
         self.start_all([(command, tuple(arguments))], after)
 
+    def start_again(self, command: str, arguments: Sequence[str] = ()) -> None:
+        """Queue a command that is to read the settings as they are now, also beside one that runs already."""
+        self._do(lambda study: queue.add_again(study, command, arguments).id, self.added.emit)
+
     def start_all(self, commands: Sequence[tuple[str, Sequence[str]]], after: Sequence[str] = ()) -> None:
         """Queue several commands, each after the one before it: all of them or none."""
 

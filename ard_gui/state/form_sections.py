@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from ard_gui.state.setting_list import shown
 from ard_gui.state.study_form import StudyForm
+from backend.resources import BUILTIN_MODEL, resource
 
 SECTIONS = ("Model", "Sounds", "Layers", "SAE", "Describe")
 FOLDER = "folder"
@@ -26,7 +27,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "endpoint": "a server with audio input", "none": "scores only, no captions and no names",
     },
     "names.namer": {
-        "consensus": "no language model: what the captions have in common", "causal-lm": "a language model, here",
+        "consensus": "what the captions share; no language model", "causal-lm": "a language model, here",
         "endpoint": "a server, such as vLLM or Ollama", "none": "captions only, no names",
     },
     "sae.architecture": {
@@ -60,7 +61,7 @@ def summary(form: StudyForm) -> dict[str, str]:
     captioner = form.value("captions.captioner")
     changed = f", {own} changed" if own else ""
     return {
-        "Model": PurePath(form.model).name or form.model,
+        "Model": "the built-in model" if form.model == str(resource(BUILTIN_MODEL)) else PurePath(form.model).name,
         "Sounds": PurePath(form.sources[0]["path"]).name if sources == 1 else f"{sources} folders" if sources else "",
         "Layers": shown(form.value("model.layers")),
         "SAE": f"{form.profile}{changed}; {saes} SAE{'' if saes == 1 else 's'}",

@@ -13,14 +13,14 @@ WORDS = {
 
 @dataclass(frozen=True)
 class SaeStates:
-    """SAEs of the grid in its order, each with its state in words, and what the change makes anew.
+    """SAEs of the grid in its order, each with its state in words, and what is made again.
 
     Attributes
     ----------
     saes : dict
         Id to words.
     again : str
-        A sentence about results there are, which would be made again; "" for none.
+        A sentence about results that are stale, now or by the change; "" for none.
     problem : str
         Why they could not be listed.
     """
@@ -40,5 +40,5 @@ def sae_states(answer: Mapping[str, Any]) -> SaeStates:
     products = answer.get("products", ())
     saes = {str(one["name"]): WORDS[str(one["state"])] for one in products if one["stage"] == "train"}
     stale = [f"{one['name']} ({one['stage']})" for one in products if one["state"] == "stale"]
-    again = f"Made again, because of changed settings: {', '.join(stale)}." if stale else ""
+    again = f"Made from other settings or inputs, and made again by the run: {', '.join(stale)}." if stale else ""
     return SaeStates(saes, again, "" if saes else " ".join(answer.get("problems", ())))

@@ -35,6 +35,8 @@ class StudyForm:
         Identity of the study that will be made.
     folder_problem : str
         Why no study can be made there, as `folder_problem` found out; "" if one can.
+    sound_problem : str
+        What stands in the way of a data set, as whoever looked at it found out.
     inspection : dict
         What `ard inspect-model` said of `model`; empty before.
     choices : dict
@@ -43,7 +45,7 @@ class StudyForm:
 
     def __init__(self, sources: Sequence[Mapping[str, Any]] = ()) -> None:
         self.changed: Event[()] = Event()
-        self.folder = self.model = self.folder_problem = ""
+        self.folder = self.model = self.folder_problem = self.sound_problem = ""
         self.uuid = str(uuid4())
         self.sources = [dict(one) for one in sources]
         self.inspection: Mapping[str, Any] = {}
@@ -106,11 +108,13 @@ class StudyForm:
         self.changed.emit()
 
     def learn(
-        self, *, folder_problem: str | None = None, inspection: Mapping[str, Any] | None = None,
+        self, *, folder_problem: str | None = None, sound_problem: str | None = None,
+        inspection: Mapping[str, Any] | None = None,
         choices: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         """Take what was found out about the folder, the model or the machine."""
         self.folder_problem = self.folder_problem if folder_problem is None else folder_problem
+        self.sound_problem = self.sound_problem if sound_problem is None else sound_problem
         self.inspection = self.inspection if inspection is None else inspection
         self.choices = self.choices if choices is None else choices
         self.changed.emit()
@@ -131,6 +135,8 @@ class StudyForm:
             found["model.path"] = "Choose a model."
         if not self.sources:
             found["audio"] = "Add at least one folder of sound."
+        elif self.sound_problem:
+            found["audio"] = self.sound_problem
         try:
             settings = Settings.model_validate(self._raw())
         except ValidationError as error:

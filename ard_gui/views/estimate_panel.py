@@ -7,16 +7,18 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from ard_gui.services.draft_answer import Draft, DraftAnswer
+from ard_gui.services.draft_answer import Draft
+from ard_gui.services.draft_estimate import DraftEstimate
 from ard_gui.state.estimate import Estimate, StageCost, estimate_of
 from ard_gui.views.heading import Heading
 from ard_gui.views.sentence import Sentence
 
-WAITING = "As soon as nothing is wanting any more, it is estimated what a run will take."
+WAITING = "What a run will take is estimated as soon as nothing is missing or wrong."
 STAGES = {
     "index": "List the clips", "extract": "Run the model", "train": "Train", "retrieve": "Rank clips",
     "describe": "Score and name",
 }  # fmt: skip
+STEPS = 1000
 REFINE = "Refine by &timing three clips"
 
 
@@ -29,7 +31,7 @@ class EstimatePanel(QWidget):
         Of the newest draft; None while there is none.
     """
 
-    def __init__(self, service: DraftAnswer) -> None:
+    def __init__(self, service: DraftEstimate) -> None:
         super().__init__()
         self.service = service
         self.estimate: Estimate | None = None
@@ -46,12 +48,12 @@ class EstimatePanel(QWidget):
         self.refine.setAutoDefault(False)
         self.refine.setEnabled(False)
         self.refine.setToolTip("Runs the model over three clips and a few steps of training, here and now.")
-        self._measuring = False
         self.refine.clicked.connect(self._refine)
         self._build()
         service.answered.connect(self._show)
         service.failed.connect(self._fail)
         service.asking.connect(self._ask)
+        service.progressed.connect(self._progress)
 
     def draft(self, draft: Draft | None) -> None:
         """The draft is another one; None while it cannot be estimated."""
@@ -89,17 +91,25 @@ class EstimatePanel(QWidget):
         layout.addWidget(self.refine)
 
     def _refine(self) -> None:
-        if self._measuring:
+        if self.service.measuring:
             self.service.stop()
         else:
             self.service.measure()
 
-    def _ask(self, asking: bool, measuring: bool) -> None:
-        self._measuring = asking and measuring
+    def _ask(self, asking: bool) -> None:
+        measuring = asking and self.service.measuring
+        self.busy.setRange(0, 0)
         self.busy.setVisible(asking)
-        self.refine.setText("S&top timing" if self._measuring else REFINE)
-        if asking and not measuring and self.estimate is None:
+        self.refine.setText("S&top timing" if measuring else REFINE)
+        if asking and self.estimate is None:
             self.summary.tell("Estimating …")
+        elif not asking and self.estimate is None and not self.failure.text():
+            self.summary.tell("" if self.refine.isEnabled() else WAITING)
+
+    def _progress(self, what: str, share: float) -> None:
+        self.busy.setRange(0, STEPS)
+        self.busy.setValue(round(share * STEPS))
+        self.busy.setToolTip(what)
 
     def _show(self, answer: dict[str, Any]) -> None:
         found = self.estimate = estimate_of(answer)

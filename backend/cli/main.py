@@ -73,6 +73,8 @@ for group in (
     queue,
     import_sae,
     forms,
+    forms,
+    queue,
     environment,
     setup,
 ):

@@ -27,8 +27,10 @@ from backend.study.folder import Study
 from backend.study.own_requests import mark
 from backend.study.runnable import RUNNABLE, check_words
 
-__all__ = ["RUNNABLE", "Request", "State", "add", "add_all", "cancel", "dismiss", "move", "pause", "requests", "resume",
-           "retry"]  # fmt: skip
+__all__ = [
+    "RUNNABLE", "Request", "State", "add", "add_again", "add_all", "cancel", "dismiss", "move", "pause", "requests",
+    "resume", "retry",
+]  # fmt: skip
 
 VERSION = 1
 REQUEST_VARIABLE = "ARD_REQUEST"
@@ -130,6 +132,24 @@ def add_all(study: Study, steps: Sequence[tuple[str, Sequence[str]]], after: Seq
             added.append(write(study, _own(study, one)))
             before = (added[-1].id,)
     return added
+
+
+def add_again(study: Study, command: str, arguments: Sequence[str] = ()) -> Request:
+    """See that a command runs with the study's settings as they are now.
+
+    A request for it that waits will read them: it is returned as it is. One that runs has read the ones before, so
+    another is put at the end of the queue. Raises ArdError as `add` does; also for one that is paused or failed.
+    """
+    check_words(command, arguments)
+    with changing(study):
+        there = [one for one in requests(study) if one.state not in ("running", "pausing", "cancelling")]
+        waiting = [one for one in there if (one.command, one.arguments) == (command, tuple(arguments))
+                   and one.state == "waiting"]  # fmt: skip
+        if waiting:
+            return waiting[0]
+        _refuse_same(study, there, command, tuple(arguments))
+        order = max((one.order for one in requests(study)), default=0.0)
+        return write(study, _own(study, _new(command, tuple(arguments), (), order + 1)))
 
 
 def pause(study: Study, id_: str) -> Request:

@@ -16,7 +16,8 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 
 from ard_gui.main_window import MainWindow
 from ard_gui.services.recent_studies import kind_of, recent_studies
-from ard_gui.views.new_study import NewStudy
+from ard_gui.views.new_study.form import NewStudy
+from backend.resources import BUILTIN_MODEL, resource
 from backend.study.folder import Study
 from builders.tiny_study import recordings
 
@@ -102,30 +103,35 @@ def test_dropped_folder_of_sound_becomes_a_study_that_says_what_to_run(make_wind
     assert isinstance(dialog, NewStudy)
     assert not dialog.make.isEnabled()
     QTest.keyClicks(dialog.folder.line, str(tmp_path / "made"))
-    QTest.keyClicks(dialog.model.line, "openai/whisper-tiny")
-    QTest.keyClicks(dialog.layer, "encoder.1, encoder.2")
-    dialog.profile.setCurrentText("tiny")
-    QTest.mouseClick(dialog.make, Qt.MouseButton.LeftButton)
+    QTest.keyClicks(dialog.layers.layers.entry, "encoder.1, encoder.0,")
+    QTest.mouseClick(dialog.layers.layers.chips[0], Qt.MouseButton.LeftButton)
+    dialog.recipe.profiles["tiny"].click()
+    QTest.mouseClick(dialog.only_make, Qt.MouseButton.LeftButton)
     until(lambda: window.session.overview is not None)
     settings = tomllib.loads((tmp_path / "made" / "study.toml").read_text())
     assert settings["audio"][0]["path"] == str(sounds)
-    assert settings["model"]["layers"] == ["encoder.1", "encoder.2"]
+    assert settings["model"]["path"] == str(resource(BUILTIN_MODEL))
+    assert settings["model"]["layers"] == ["encoder.1", "encoder.0"]
+    assert settings["study"]["profile"] == "tiny"
     until(lambda: "have not been listed" in window.unfinished.told.text())
     assert window.unfinished.command.text() == f"ard run {tmp_path / 'made'}"
     assert window.unfinished.isVisible()
+    assert not (tmp_path / "made" / "runs").exists()
 
 
 def test_study_that_cannot_be_made_keeps_the_dialog_and_says_why(make_window: Make, tmp_path: Path) -> None:
     window = make_window()
-    window.openers.new_study([tmp_path / "no-such-folder"])
+    sounds = recordings(tmp_path / "sounds", count=1)
+    window.openers.new_study([sounds])
     dialog = QApplication.activeModalWidget()
     assert isinstance(dialog, NewStudy)
     dialog.folder.line.setText(str(tmp_path / "made"))
-    dialog.model.line.setText("openai/whisper-tiny")
-    dialog.make.click()
+    until(dialog.only_make.isEnabled)
+    shutil.rmtree(sounds)
+    dialog.only_make.click()
     until(lambda: "no such folder of sound" in dialog.note.text())
     assert dialog.isVisible()
-    assert dialog.make.isEnabled()
+    assert dialog.only_make.isEnabled()
 
 
 def test_open_asks_for_a_folder(make_window: Make, tiny_study: Study) -> None:

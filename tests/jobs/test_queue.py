@@ -58,6 +58,18 @@ def test_same_command_twice_is_refused_and_with_other_words_it_is_not(study: Stu
     assert len(queue.requests(study)) == 2
 
 
+def test_command_that_is_to_read_new_settings_waits_once_beside_the_one_that_runs(study: Study) -> None:
+    running = queue.add(study, "run")
+    change(study, running.id, state="running")
+    again = queue.add_again(study, "run")
+    assert again.id != running.id
+    assert queue.add_again(study, "run") == again
+    assert [one.state for one in queue.requests(study)] == ["running", "waiting"]
+    change(study, again.id, state="failed")
+    with pytest.raises(ArdError, match="the same is failed already"):
+        queue.add_again(study, "run")
+
+
 def test_two_threads_that_add_the_same_add_it_once(study: Study) -> None:
     refused: list[str] = []
 

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from ard_gui.services.command_answer import CommandAnswer
-from ard_gui.services.draft_answer import DraftAnswer, estimate_words
+from ard_gui.services.draft_estimate import DraftEstimate
 from ard_gui.services.worker import Failure
 from ard_gui.session import Session
 from ard_gui.state.form_rules import rule_problems
@@ -79,7 +79,7 @@ class ChangeDialog(QDialog):
         self._estimated = ""
         self.diff = QPlainTextEdit()
         self.command = CommandLine("Command line that runs the same")
-        self.panel = EstimatePanel(DraftAnswer(session.worker, estimate_words(self._root), self))
+        self.panel = EstimatePanel(DraftEstimate(session.worker, self._root, self))
         self.note = Sentence(kind="bad", name="What came of it")
         self.only, self.run = QPushButton("Change study.toml &only"), QPushButton("Change and &run")
         self._answer = CommandAnswer(self)
@@ -178,7 +178,7 @@ class ChangeDialog(QDialog):
     def _written(self, *, run: bool) -> None:
         self._writing = False
         if run:
-            self._session.run_queue.start(self.part.command)
+            self._session.run_queue.start_again(self.part.command)
         else:
             self._session.notices.info(f"{self.edit.path} was changed")
         if self._open:

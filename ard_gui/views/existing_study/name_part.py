@@ -18,7 +18,8 @@ MOST = 2000
 """Features that can be named by number: more of them are better asked for by rank."""
 ASKED = {
     "captions.captioner": "&Captioner", "captions.model": "Its model", "captions.url": "Its address",
-    "names.namer": "&Namer", "names.model": "Its model", "names.url": "Its address", "scores.top": "&How many",
+    "names.namer": "&Namer", "names.model": "Its model", "names.url": "Its address",
+    "scores.top": "&How many of the best",
 }  # fmt: skip
 NONE = "none but the best-ranked"
 

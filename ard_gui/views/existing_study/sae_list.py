@@ -36,7 +36,7 @@ class SaeList(QWidget):
         self.tree.header().setStretchLastSection(False)
         self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        self.tree.setMinimumHeight(ROWS * (self.fontMetrics().height() + 4))
+        self.tree.setFixedHeight(ROWS * (self.fontMetrics().height() + 6))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for one in (self.told, self.tree, self.again):

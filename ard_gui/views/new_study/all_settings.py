@@ -60,6 +60,7 @@ class AllSettings(QDialog):
     def choose(self, dotted: str) -> None:
         """Show one setting."""
         self.tree.setCurrentItem(self.items[dotted])
+        self.tree.scrollToItem(self.items[dotted], QTreeWidget.ScrollHint.PositionAtCenter)
 
     def _build(self) -> None:
         self.tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCompleter, QLabel, QLineEdit, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QCompleter, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
 
 from ard_gui.state.setting_list import shown
 from ard_gui.views.flow import FlowLayout
 
-ENTRY_LETTERS = 16
+ENTRY_LETTERS, PADDING = 16, 20
 
 
 class Chips(QWidget):
@@ -86,6 +86,9 @@ class Chips(QWidget):
     def theme_changed(self) -> None:
         """The text size may be another."""
         self.entry.setFixedWidth(self.fontMetrics().averageCharWidth() * ENTRY_LETTERS)
+        for chip in self.chips:
+            if isinstance(chip, QPushButton):
+                chip.setFixedWidth(chip.fontMetrics().horizontalAdvance(chip.text()) + PADDING)
 
     def _standing(self, value: Any) -> QWidget:
         label = QLabel(shown(value), self)
@@ -95,11 +98,12 @@ class Chips(QWidget):
         return label
 
     def _chip(self, value: Any) -> QWidget:
-        chip = QToolButton(self)
-        chip.setText(f"{shown(value)}  ×".replace("&", "&&"))
+        chip = QPushButton(f"{shown(value)}  ×".replace("&", "&&"), self)
+        # Enter belongs to the field
+        chip.setAutoDefault(False)
+        chip.setFixedWidth(chip.fontMetrics().horizontalAdvance(chip.text()) + PADDING)
         chip.setToolTip("Take it away")
         chip.setAccessibleName(f"{self._name}: {shown(value)}, take it away")
-        chip.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         chip.clicked.connect(lambda: self._drop(value))
         return chip
 

@@ -178,10 +178,10 @@ class Fields(QWidget):
         field.setAccessibleDescription(about or setting.description)
         told = self.told[dotted] = Sentence(kind="bad", name=f"What is wrong: {label.replace('&', '')}")
         self.fields[dotted] = field
-        self._grid.addWidget(named, row, 0, Qt.AlignmentFlag.AlignTop)
+        self._grid.addWidget(named, row, 0)
         self._grid.addWidget(field, row, 1)
         if self._usual is not None:
-            self._grid.addWidget(self._reset(dotted, label.replace("&", "")), row, 2, Qt.AlignmentFlag.AlignTop)
+            self._grid.addWidget(self._reset(dotted, label.replace("&", "")), row, 2)
         self._grid.addWidget(told, row + 1, 1, 1, 2)
         self.follow()
 
@@ -190,6 +190,11 @@ class Fields(QWidget):
         self.fields[dotted].setVisible(seen)
         self._labels[dotted].setVisible(seen)
         self.told[dotted].setVisible(seen and bool(self.told[dotted].text()))
+        if dotted in self.resets:
+            policy = self.resets[dotted].sizePolicy()
+            policy.setRetainSizeWhenHidden(seen)
+            self.resets[dotted].setSizePolicy(policy)
+            self.resets[dotted].setVisible(seen and self._is_own(dotted))
 
     def show_problems(self, problems: Mapping[str, str], cautions: Mapping[str, str] | None = None) -> None:
         """Tell what is wrong under the field it is wrong in."""
@@ -204,8 +209,11 @@ class Fields(QWidget):
             field.follow()
             if self._usual is not None and dotted in self.resets:
                 usual = self._usual(dotted)
-                self.resets[dotted].setVisible(self._values.value(dotted) != usual)
+                self.resets[dotted].setVisible(self._is_own(dotted) and not self._labels[dotted].isHidden())
                 self.resets[dotted].setToolTip(tip(f"Changed from the profile. Back to: {shown(usual) or 'nothing'}"))
+
+    def _is_own(self, dotted: str) -> bool:
+        return self._usual is not None and self._values.value(dotted) != self._usual(dotted)
 
     def _reset(self, dotted: str, label: str) -> QToolButton:
         assert self._usual is not None

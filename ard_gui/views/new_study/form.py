@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
@@ -21,15 +20,15 @@ from PySide6.QtWidgets import (
 )
 
 from ard_gui.services.command_answer import CommandAnswer
-from ard_gui.services.draft_answer import DraftAnswer, estimate_words
+from ard_gui.services.draft_estimate import DraftEstimate
 from ard_gui.services.worker import Failure
 from ard_gui.session import Session
 from ard_gui.state.form_sections import FOLDER, SECTIONS, by_section, section_of, summary
 from ard_gui.state.study_form import StudyForm, folder_problem
 from ard_gui.state.study_wish import StudyWish
-from ard_gui.theme import colours
 from ard_gui.views.estimate_panel import EstimatePanel
 from ard_gui.views.new_study.recipe_section import RecipeSection
+from ard_gui.views.new_study.section_lines import KIND, TOLD, SectionLines
 from ard_gui.views.new_study.sections import DescribeSection, LayerSection, ModelSection, Section, SoundSection
 from ard_gui.views.paths import FolderField
 from ard_gui.views.plain_text import tip
@@ -37,7 +36,7 @@ from ard_gui.views.sentence import Sentence
 from backend.study.folder import Study
 
 SIZE = (1160, 800)
-NAV_LETTERS, PANEL_LETTERS = 22, 38
+NAV_LETTERS, PANEL_LETTERS = 24, 40
 
 
 class NewStudy(QDialog):
@@ -74,7 +73,7 @@ class NewStudy(QDialog):
             zip(SECTIONS, (self.model, self.sounds, self.layers, self.recipe, self.describe), strict=True)
         )
         self.nav, self._pages = QListWidget(), QStackedWidget()
-        self.panel = EstimatePanel(DraftAnswer(session.worker, estimate_words(), self))
+        self.panel = EstimatePanel(DraftEstimate(session.worker, parent=self))
         self.note = Sentence(kind="bad", name="What came of it")
         self.show_toml = QPushButton("Show as study.&toml …")
         self.only_make, self.make = QPushButton("&Only make"), QPushButton("&Make and run")
@@ -93,7 +92,8 @@ class NewStudy(QDialog):
 
     def _build(self) -> None:
         self.nav.setAccessibleName("Sections of the form")
-        self.nav.setWordWrap(True)
+        self.nav.setItemDelegate(SectionLines(self.nav))
+        self.nav.setUniformItemSizes(True)
         self.nav.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         for name, page in self.sections.items():
             QListWidgetItem(name, self.nav)
@@ -110,6 +110,9 @@ class NewStudy(QDialog):
         layout.addWidget(self.note)
         layout.addLayout(self._buttons())
         self.nav.setCurrentRow(0)
+        for button in self.findChildren(QPushButton):
+            # Enter in a field takes what is in it; it must neither make the study nor open another window
+            button.setAutoDefault(False)
         self.theme_changed()
 
     def theme_changed(self) -> None:
@@ -134,9 +137,6 @@ class NewStudy(QDialog):
         cancel.clicked.connect(self.reject)
         for button in (cancel, self.only_make, self.make):
             row.addWidget(button)
-        for button in (self.show_toml, cancel, self.only_make, self.make):
-            # Enter in a field takes what is in it; it must not make the study
-            button.setAutoDefault(False)
         return row
 
     def _connect(self) -> None:
@@ -183,12 +183,12 @@ class NewStudy(QDialog):
         self._estimate(problems)
 
     def _show_in_nav(self, item: QListWidgetItem, name: str, told: str, wrong: list[str], minded: list[str]) -> None:
-        mark = " !" if wrong or minded else ""
-        item.setText(f"{name}{mark}\n{told}".rstrip())
+        item.setText(f"{name} !" if wrong or minded else name)
+        item.setData(TOLD, told)
+        item.setData(KIND, "bad" if wrong else "warning" if minded else "")
         item.setToolTip(tip(*wrong, *minded, told))
+        item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{name}: {told}" if told else name)
         item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, " ".join([*wrong, *minded]))
-        colour = colours().bad if wrong else colours().warning if minded else None
-        item.setData(Qt.ItemDataRole.ForegroundRole, QColor(colour) if colour else None)
 
     def _estimate(self, problems: dict[str, str]) -> None:
         """The folder and its name change nothing in what a run takes."""
@@ -266,4 +266,6 @@ class NewStudy(QDialog):
         self._open = False
         self._answer.close()
         self.panel.close_estimate()
+        self.model.part.close()
+        self.sounds.part.close()
         super().done(result)

@@ -58,6 +58,7 @@ class ModelSection(Section):
         self.rows.addWidget(self.part)
         self.rows.addWidget(self.fields)
         self.rows.addStretch(1)
+        self._take()
 
     def offer(self, choices: Mapping[str, Any]) -> None:
         """What this machine has."""
@@ -80,7 +81,7 @@ class SoundSection(Section):
         self._form = form
         self.part = SoundPart(session)
         self.part.set_sources(form.sources)
-        self.part.changed.connect(lambda: form.set_sources(self.part.sources()))
+        self.part.changed.connect(self._take)
         self.told = Sentence(kind="bad", name="What is wrong with the sounds")
         self.rows.addWidget(self.part, 1)
         self.rows.addWidget(self.told)
@@ -88,6 +89,10 @@ class SoundSection(Section):
     def show_problems(self, problems: Mapping[str, str], cautions: Mapping[str, str]) -> None:
         wrong = [sentence for place, sentence in problems.items() if place.startswith("audio.")]
         self.told.tell("\n".join(wrong))
+
+    def _take(self) -> None:
+        self._form.set_sources(self.part.sources())
+        self._form.learn(sound_problem=next((one for one in self.part.problems() if one), ""))
 
 
 class LayerSection(Section):
@@ -181,7 +186,7 @@ class DescribeSection(Section):
 ASKED = {
     "embed.embedder": "&Embedder", "embed.model": "Its model", "captions.captioner": "&Captioner",
     "captions.model": "Its model", "captions.url": "Its address", "names.namer": "&Namer", "names.model": "Its model",
-    "names.url": "Its address", "scores.top": "&How many",
+    "names.url": "Its address", "scores.top": "&How many of the best",
 }  # fmt: skip
 HINTS = {
     "embed.model": "folder or id; empty for the usual one", "captions.model": "folder or id; empty for the study's own",
