@@ -49,7 +49,14 @@ class RunQueue(QObject):
 
     def start_again(self, command: str, arguments: Sequence[str] = ()) -> None:
         """Queue a command that is to read the settings as they are now, also beside one that runs already."""
-        self._do(lambda study: queue.add_again(study, command, arguments).id, self.added.emit)
+
+        def work(study: Study) -> list[str]:
+            split = steps(command, arguments)
+            if len(split) > 1:
+                return [one.id for one in queue.add_all(study, split)]
+            return [queue.add_again(study, command, arguments).id]
+
+        self._do(work, self._tell_added)
 
     def start_all(self, commands: Sequence[tuple[str, Sequence[str]]], after: Sequence[str] = ()) -> None:
         """Queue several commands, each after the one before it: all of them or none."""
@@ -58,11 +65,7 @@ class RunQueue(QObject):
             split = [step for command, arguments in commands for step in steps(command, arguments)]
             return [one.id for one in queue.add_all(study, split, after)]
 
-        def told(ids: list[str]) -> None:
-            for one in ids:
-                self.added.emit(one)
-
-        self._do(work, told)
+        self._do(work, self._tell_added)
 
     def pause(self, id_: str) -> None:
         self._do(lambda study: queue.pause(study, id_), runs=False)
@@ -105,6 +108,10 @@ class RunQueue(QObject):
             self.done.emit()
 
         self._worker.run(errand, finished, self._refuse)
+
+    def _tell_added(self, ids: list[str]) -> None:
+        for one in ids:
+            self.added.emit(one)
 
     def _refuse(self, failure: Failure) -> None:
         self.refused.emit(failure.text)
