@@ -22,7 +22,7 @@ from backend.study.folder import Study
 from backend.study.runnable import RUNNABLE, SWITCHES, VALUED, check_words
 
 REFUSED = {"--out", "--check", "--help"}
-"""Options of commands that can be queued which cannot be: one writes where it is told to, the others nothing."""
+"""Options of commands that can be queued which cannot: the first writes where it is told to, the others do nothing."""
 
 
 @pytest.fixture
@@ -56,18 +56,6 @@ def test_same_command_twice_is_refused_and_with_other_words_it_is_not(study: Stu
         queue.add(study, "sweep", ("--k", "8"))
     queue.add(study, "sweep", ("--k", "16"))
     assert len(queue.requests(study)) == 2
-
-
-def test_command_that_is_to_read_new_settings_waits_once_beside_the_one_that_runs(study: Study) -> None:
-    running = queue.add(study, "run")
-    change(study, running.id, state="running")
-    again = queue.add_again(study, "run")
-    assert again.id != running.id
-    assert queue.add_again(study, "run") == again
-    assert [one.state for one in queue.requests(study)] == ["running", "waiting"]
-    change(study, again.id, state="failed")
-    with pytest.raises(ArdError, match="the same is failed already"):
-        queue.add_again(study, "run")
 
 
 def test_two_threads_that_add_the_same_add_it_once(study: Study) -> None:
