@@ -82,7 +82,7 @@ def _steps(
         with Watch() as starting:
             trainer = SaeTrainer(config, plan, device=device, statistics=statistics)
             trainer.step(first)
-        times = []
+        times: list[float] = []
         began = time.perf_counter()
         while len(times) < 3 or (len(times) < STEPS and time.perf_counter() - began < STEP_SECONDS):
             job.check_stop()
