@@ -122,8 +122,8 @@ def _ordered(cosine: Float, index: Int, count: int) -> tuple[Int, Float]:
 
 def _directed(rows: Tensor) -> Tensor:
     """Numbers of the rows that have a direction."""
-    long = rows.double().norm(dim=1) > SMALLEST_NORM
-    return long.nonzero()[:, 0]
+    norms: Tensor = rows.double().norm(dim=1)
+    return (norms > SMALLEST_NORM).nonzero()[:, 0]
 
 
 def _unit(rows: Tensor) -> Tensor:
