@@ -65,8 +65,8 @@ def read_comparison(study: Study, a: str, b: str) -> ShownComparison:
         "a": columns_of(file.a, names["a"], names["b"]), "b": columns_of(file.b, names["b"], names["a"]),
     }  # fmt: skip
     for one in columns.values():
-        one.prepare("cosine")
-        one.prepare("name")
+        for column in one:
+            one.prepare(column)
     return ShownComparison(saes, a, b, lines, file, columns, names)
 
 

@@ -85,4 +85,5 @@ class PairQuery:
             text = self.text.strip()
             shown = shown & (columns.contains("name", text) | columns.contains("nearest_name", text))
         order = columns.order(self.sort, not self.rising)
-        return order[shown[order]]
+        found: Int = order[shown[order]]
+        return found

@@ -28,9 +28,10 @@ class ConventionTable(QTableWidget):
     def __init__(self) -> None:
         super().__init__(0, len(COLUMNS))
         self.setAccessibleName("Conventions that were tried")
-        self.setHorizontalHeaderLabels([title for title, _ in COLUMNS])
-        for column, (_, says) in enumerate(COLUMNS):
-            self.horizontalHeaderItem(column).setToolTip(tip(says))
+        for column, (title, says) in enumerate(COLUMNS):
+            head = QTableWidgetItem(title)
+            head.setToolTip(tip(says))
+            self.setHorizontalHeaderItem(column, head)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setAlternatingRowColors(True)

@@ -122,9 +122,11 @@ def _ordered(cosine: Float, index: Int, count: int) -> tuple[Int, Float]:
 
 def _directed(rows: Tensor) -> Tensor:
     """Numbers of the rows that have a direction."""
-    return (rows.double().norm(dim=1) > SMALLEST_NORM).nonzero()[:, 0]
+    norms: Tensor = rows.double().norm(dim=1)
+    return (norms > SMALLEST_NORM).nonzero()[:, 0]
 
 
 def _unit(rows: Tensor) -> Tensor:
     wide = rows.double()
-    return wide / wide.norm(dim=1, keepdim=True)
+    norms: Tensor = wide.norm(dim=1, keepdim=True)
+    return wide / norms

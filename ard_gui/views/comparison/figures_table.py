@@ -39,9 +39,10 @@ class FiguresTable(QTableWidget):
     def show_figures(self, a: str, b: str, metrics: Sequence[Metric]) -> None:
         """The figures of `a` and `b`."""
         self.setRowCount(len(metrics))
-        self.setHorizontalHeaderLabels(["", "", a, b])
-        for column, told in ((2, a), (3, b)):
-            self.horizontalHeaderItem(column).setToolTip(tip(told))
+        for column, title in enumerate(("", "", a, b)):
+            head = QTableWidgetItem(title)
+            head.setToolTip(tip(title))
+            self.setHorizontalHeaderItem(column, head)
         for row, metric in enumerate(metrics):
             texts = (metric.title, DIFFERS if metric.differs else "", *(value_text(one) for one in metric.values))
             for column, text in enumerate(texts):
@@ -65,7 +66,8 @@ class FiguresTable(QTableWidget):
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
             self._fit()
-            for item in (self.item(row, column) for row in range(self.rowCount()) for column in range(4)):
+            cells = ((row, column) for row in range(self.rowCount()) for column in range(self.columnCount()))
+            for item in filter(None, (self.item(*cell) for cell in cells)):
                 font = QFont(self.font())
                 font.setBold(item.font().bold())
                 item.setFont(font)
