@@ -15,8 +15,8 @@ from ard_gui.state.form_rules import cautions, rule_problems
 from ard_gui.state.setting_list import all_settings, problems_of
 from ard_gui.state.study_wish import StudyWish, wish
 from backend.errors import ArdError
-from backend.study.configuration import profile_values
 from backend.study.creation import check_free
+from backend.study.profiles import profiles
 from backend.study.settings import Settings
 
 
@@ -164,9 +164,8 @@ class StudyForm:
         return self.wish().command()
 
     def _take_profile(self, name: str) -> None:
-        tables = profile_values(name)
+        self._usual = next(one.values for one in profiles() if one.name == name)
         self._profile = name
-        self._usual = {f"{section}.{key}": value for section, table in tables.items() for key, value in table.items()}
 
     def _raw(self) -> dict[str, Any]:
         """As `study.toml` will hold it; something stands for what is still missing, which is told apart."""

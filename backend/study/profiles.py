@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 from backend.study.configuration import PROFILES, new_settings, profile_values
@@ -37,12 +38,13 @@ class Profile:
         return asdict(self)
 
 
-def profiles() -> list[Profile]:
+@cache
+def profiles() -> tuple[Profile, ...]:
     """All profiles, the recommended one first."""
-    return [
+    return tuple(
         Profile(name, TITLES[name][0], f"{TITLES[name][1]}: {recipe(name)}", flat(profile_values(name)))
         for name in PROFILES
-    ]
+    )
 
 
 def flat(tables: dict[str, Any]) -> dict[str, Any]:

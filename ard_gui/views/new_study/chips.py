@@ -14,6 +14,17 @@ from ard_gui.views.flow import FlowLayout
 ENTRY_LETTERS, PADDING = 16, 20
 
 
+class Chip(QPushButton):
+    """As wide as its text: a button's style would make it as wide as any other."""
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        width = self.fontMetrics().horizontalAdvance(self.text().replace("&&", "&")) + PADDING
+        return QSize(width, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        return self.sizeHint()
+
+
 class Chips(QWidget):
     """Enter, a comma or leaving the field takes what was typed.
 
@@ -86,9 +97,6 @@ class Chips(QWidget):
     def theme_changed(self) -> None:
         """The text size may be another."""
         self.entry.setFixedWidth(self.fontMetrics().averageCharWidth() * ENTRY_LETTERS)
-        for chip in self.chips:
-            if isinstance(chip, QPushButton):
-                chip.setFixedWidth(chip.fontMetrics().horizontalAdvance(chip.text()) + PADDING)
 
     def _standing(self, value: Any) -> QWidget:
         label = QLabel(shown(value), self)
@@ -98,10 +106,9 @@ class Chips(QWidget):
         return label
 
     def _chip(self, value: Any) -> QWidget:
-        chip = QPushButton(f"{shown(value)}  ×".replace("&", "&&"), self)
+        chip = Chip(f"{shown(value)}  ×".replace("&", "&&"), self)
         # Enter belongs to the field
         chip.setAutoDefault(False)
-        chip.setFixedWidth(chip.fontMetrics().horizontalAdvance(chip.text()) + PADDING)
         chip.setToolTip("Take it away")
         chip.setAccessibleName(f"{self._name}: {shown(value)}, take it away")
         chip.clicked.connect(lambda: self._drop(value))
