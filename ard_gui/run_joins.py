@@ -53,6 +53,7 @@ class RunJoins(QObject):
         queue.done.connect(session.run_watch.look_now)
         session.run_watch.changed.connect(lambda _: self.refresh())
         session.run_watch.ended.connect(self._ended)
+        session.runs_chosen.row_changed.connect(self.refresh)
         session.study_opened.connect(self.refresh)
         session.study_closed.connect(self.refresh)
         self.refresh()
@@ -69,6 +70,8 @@ class RunJoins(QObject):
         panel.choose(id_)
 
     def _target(self, id_: str) -> RunShown | None:
+        if self._session.overview is None:
+            return None
         can, panel = CAN[id_], cast("RunsPanel | None", self._panel(False))
         chosen = None if panel is None or not panel.isVisible() else panel.list.current()
         if chosen is not None and can(chosen):

@@ -11,6 +11,7 @@ from typing import IO, Any
 from backend.study.folder import Study
 
 LONGEST = 2000
+STATUS = (sys.executable, "-P", "-m", "backend.cli.main", "status")
 
 
 class StaleResults:
@@ -66,8 +67,8 @@ class StaleResults:
     def _ask(self) -> None:
         # not through pipes: nobody reads them before it has ended
         self._answer, self._errors = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115
-        words = [sys.executable, "-P", "-m", "backend.cli.main", "status", str(self._study.root), "--json"]
         try:
+            words = [*STATUS, str(self._study.root), "--json"]
             self._child = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=self._answer, stderr=self._errors, cwd=self._study.root
             )  # fmt: skip

@@ -37,11 +37,21 @@ class RunsView:
 
 
 class RunsChosen:
-    """The present view of one window; `restored` is emitted when another study's has been put in place."""
+    """The present view of one window.
+
+    Attributes
+    ----------
+    now : RunsView
+    restored : Event
+        Another study's has been put in place.
+    row_changed : Event
+        Another row is looked at, or it is in another state.
+    """
 
     def __init__(self) -> None:
         self.now = RunsView()
         self.restored: Event[()] = Event()
+        self.row_changed: Event[()] = Event()
 
     def plain(self) -> dict[str, Any]:
         return asdict(self.now) | {"curves": list(self.now.curves)}

@@ -92,6 +92,7 @@ class RunsPanel(QWidget):
             self._chosen.now.run = row.run or row.request
         self._show_current()
         self._want()
+        self._chosen.row_changed.emit()
 
     def _tab_chosen(self, place: int) -> None:
         self._chosen.now.tab = self.tabs.tabText(place)
