@@ -10,7 +10,6 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
-import socket
 import sys
 import threading
 import traceback
@@ -27,10 +26,10 @@ from PySide6.QtCore import QMessageLogContext, QObject, Qt, QtMsgType, Signal, q
 from ard_gui.services.versions import versions
 from ard_gui.state.notices import Notices
 from backend.study.atomic import write_text
+from backend.study.liveness import Holder, this_process
 from backend.study.user_data import user_data
 
 LAST_ACTIONS = 40
-SAME_PROCESS_SECONDS = 2.0
 KEPT_REPORTS = 20
 
 
@@ -121,10 +120,8 @@ class CrashGuard(QObject):
 
     def write(self) -> None:
         """Write the marker; not on the GUI thread but at the start. OSError if that cannot be done."""
-        import psutil
-
         found = {
-            "pid": os.getpid(), "host": socket.gethostname(), "process_start": psutil.Process().create_time(),
+            **asdict(this_process()),
             "versions": versions(), "actions": list(self._actions), "place": asdict(self._place),
         }  # fmt: skip
         with self._writing:
@@ -179,7 +176,8 @@ def _crash_of(marker: Path) -> Crash | None:
     fault = marker.with_suffix(".fault")
     try:
         told = json.loads(marker.read_text(encoding="utf-8"))
-        if told["host"] != socket.gethostname() or _alive(int(told["pid"]), float(told["process_start"])):
+        writer = Holder.read(told)
+        if writer is not None and writer.alive is not False:
             return None
         place = _place(told["place"])
         text = fault.read_text(encoding="utf-8", errors="replace") if fault.exists() else ""
@@ -197,15 +195,6 @@ def _crash_of(marker: Path) -> Crash | None:
 def _place(found: dict[str, Any]) -> Place:
     place = Place(str(found["study"]), str(found["ranking"]), int(found["feature"]), dict(found["query"]))
     return place
-
-
-def _alive(pid: int, process_start: float) -> bool:
-    import psutil
-
-    try:
-        return abs(float(psutil.Process(pid).create_time()) - process_start) < SAME_PROCESS_SECONDS
-    except psutil.Error:
-        return False
 
 
 def _write_report(place: dict[str, Any], actions: list[str], told_versions: str, text: str) -> Path:

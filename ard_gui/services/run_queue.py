@@ -68,7 +68,7 @@ class RunQueue(QObject):
         self._do(work, self._tell_added)
 
     def pause(self, id_: str) -> None:
-        self._do(lambda study: queue.pause(study, id_), runs=False)
+        self._do(lambda study: queue.pause(study, id_))
 
     def resume(self, id_: str) -> None:
         self._do(lambda study: queue.resume(study, id_))
@@ -77,7 +77,7 @@ class RunQueue(QObject):
         self._do(lambda study: queue.retry(study, id_))
 
     def cancel(self, id_: str) -> None:
-        self._do(lambda study: queue.cancel(study, id_), runs=False)
+        self._do(lambda study: queue.cancel(study, id_))
 
     def dismiss(self, id_: str) -> None:
         self._do(lambda study: queue.dismiss(study, id_), runs=False)
