@@ -27,7 +27,8 @@ def usual_text(application: QApplication) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("points", "docks"), [(6, ("lists",)), (9, ("lists",)), (14, ("lists",)), (20, ("lists",)), (32, ())]
+    ("points", "docks"),
+    [(6, ("lists", "runs")), (9, ("lists", "runs")), (14, ("lists", "runs")), (20, ("lists",)), (32, ("runs",))],
 )
 def test_nothing_is_clipped_at_any_text_size(
     make_window: Make, tiny_study: Study, usual_text: None, points: float, docks: tuple[str, ...]

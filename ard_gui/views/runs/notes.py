@@ -57,17 +57,16 @@ class Note(QWidget):
         super().__init__()
         self.text = ElidedLabel(lines=LINES)
         self.text.setAccessibleName("Note on the queue")
-        self.button = QPushButton(button)
-        self.button.setAutoDefault(False)
-        self.button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self._has_button, self._bad = do is not None, False
-        if do is not None:
-            self.button.clicked.connect(lambda _=False: do())
+        self._bad = False
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.text, 1)
-        layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
-        self.button.setVisible(self._has_button)
+        if do is not None:
+            self.button = QPushButton(button)
+            self.button.setAutoDefault(False)
+            self.button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+            self.button.clicked.connect(lambda _=False: do())
+            layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
         self.hide()
 
     def say(self, text: str, more: str = "", *, bad: bool = False) -> None:

@@ -23,7 +23,7 @@ from ard_gui.views.runs.settings import SettingsTab
 from ard_gui.views.table.empty_state import EmptyState
 
 NO_STUDY = "No study is open."
-NO_RUN = "Nothing has been run in this study by this version yet, and nothing waits.\n\n{command}"
+NO_RUN = "Nothing has been run in this study yet.\n{command}"
 LETTERS_BESIDE = 96
 """Width from which list and tabs stand beside each other, in mean letters."""
 LINES = 8
@@ -116,6 +116,13 @@ class RunsPanel(QWidget):
             self.empty.say(NO_RUN.format(command=command), clear=self._session.run_watch.shown.writable)
         else:
             self.empty.say("")
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """What stands in place of rows is never cut, however large the text."""
+        layout = self.empty.layout()
+        wanted = layout.totalHeightForWidth(self.list.viewport().width()) if self.empty.text.text() and layout else 0
+        self.list.setMinimumHeight(wanted)
 
     # what can be done to a row
 
@@ -243,3 +250,4 @@ class RunsPanel(QWidget):
         least = 0 if beside else metrics.height() * LINES
         for half in (self._halves.widget(0), self._halves.widget(1)):
             half.setMinimumHeight(least)
+        self._make_room()
