@@ -17,7 +17,7 @@ def contents(study: Path) -> dict[str, str]:
     for path in sorted(study.rglob("*")):
         name = str(path.relative_to(study))
         if path.suffix == ".h5":
-            with h5py.File(path, "r") as handle:
+            with h5py.File(path, "r", locking=False) as handle:
                 handle.visititems(
                     lambda key, node, name=name: (
                         found.update({f"{name}:{key}": digest(node[...])}) if isinstance(node, h5py.Dataset) else None
