@@ -59,8 +59,7 @@ class Measurement:
             self._piece(2, any(one.config for one in work.to_retrieve), self._retrieval)
             self._piece(3, len(work.to_embed) > 0, self._embedding)
             self._piece(4, work.captions > 0 and work.settings.captions.captioner == "audiollm", self._captions)
-            scored = (work.planned.scratch / "retrieval.h5").is_file()
-            self._piece(5, scored and bool(work.to_score), self._scores)
+            self._piece(5, bool(work.to_score or work.to_describe), self._scores)
 
     def _piece(self, number: int, wanted: bool, measure: Callable[[], None]) -> None:
         self.job.check_stop()

@@ -141,6 +141,8 @@ def describe_memory(work: Workload, speeds: Speeds) -> int:
         work_needs.append(memory.embed)
     if work.captions and work.settings.captions.captioner == "audiollm":
         work_needs.append(memory.caption)
+    if work.to_describe and work.settings.names.namer == "causal-lm":
+        work_needs.append(memory.name)
     lists = 24 * sum(one.features for one in work.to_score[:1]) * work.settings.retrieve.list_length
     return base(work, speeds) + lists + max(work_needs)
 

@@ -18,6 +18,7 @@ from backend.estimate.report import Estimate, estimate
 from backend.jobs.job import quiet_job
 from backend.study.folder import Study
 from builders.open_study import Watched
+from builders.tiny_language_model import tiny_causal_lm
 from builders.tiny_models import tiny_whisper
 from builders.tiny_study import recordings
 
@@ -135,7 +136,9 @@ def test_settings_that_cannot_be_read_are_an_error(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def measured(material: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Estimate, list[Any], Path]:
-    study = planned_study(tmp_path_factory.mktemp("m") / "s", *material, retrieve={"p": 2})
+    base = tmp_path_factory.mktemp("m")
+    namer = {"namer": "causal-lm", "model": str(tiny_causal_lm(base / "namer")), "max_new_tokens": 8}
+    study = planned_study(base / "s", *material, retrieve={"p": 2}, names=namer)
     job = Watched()
     return estimate(study.root, job, measure=True), job.events, study.root
 

@@ -10,7 +10,9 @@ import torch
 from planned_studies import planned_study, work_of
 
 from backend.estimate.disk import MANIFEST, layer_bytes, meanwhile, sae_bytes
+from backend.estimate.history import refined
 from backend.estimate.report import Estimate, estimate
+from backend.estimate.speeds import key, plain
 from backend.estimate.tokens import clip_tokens
 from backend.estimate.workload import checkpoint_step
 from backend.jobs.job import quiet_job
@@ -117,6 +119,16 @@ def test_another_sae_costs_what_it_adds(ran: tuple[Study, Estimate], tmp_path: P
     assert [one.state for one in found.stages] == ["current", "current", "to do", "to do", "to do"]
     assert found.stages[2].tokens == 4 * 20 * 256
     assert [path.name for path in tmp_path.iterdir()] == ["draft.toml"]
+
+
+def test_steps_of_finished_saes_replace_the_guess(ran: tuple[Study, Estimate]) -> None:
+    study, _ = ran
+    manifests = [json.loads(path.read_text()) for path in study.root.glob("saes/*-topk-*/manifest.json")]
+    took = [one["figures"]["step_seconds"] for one in manifests]
+    with work_of(study) as work:
+        config = next(one.config for one in work.ranked if one.config and one.config.architecture == "topk")
+        assert len(took) == 2
+        assert refined(work, plain(work, "cpu", 1)).step[key(config)] == pytest.approx(sum(took) / 2)
 
 
 def test_a_new_layer_costs_its_own_extraction_alone(ran: tuple[Study, Estimate], tmp_path: Path) -> None:
