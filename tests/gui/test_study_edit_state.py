@@ -160,6 +160,7 @@ def test_sizes_times_and_counts_are_told_for_people() -> None:
     assert [count(n) for n in (0, 1234, 12_345_678)] == ["–", "1,234", "12.3 million"]
     assert time_range({"seconds": 60.0, "seconds_low": 59.6, "seconds_high": 60.4}) == "60 s"
     assert time_range({"seconds": None}) == "–"
+    assert time_range({"seconds": 0.1, "seconds_low": 0.0, "seconds_high": 1.2}) == "a moment"
 
 
 def test_estimate_says_what_is_short_and_leaves_out_what_is_done() -> None:
