@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QDialog, QWidget
@@ -49,13 +51,15 @@ class Openers(QObject):
         self._keep(ask_for_folder(self._window, "Open study", self._opening, start))
 
     def new_study(self, sounds: list[Path] | None = None) -> None:
-        """Ask what a new study is made from."""
-        from ard_gui.views.new_study.form import NewStudy
+        """Ask what a new study is made from; the form's many parts are imported away from the window."""
 
-        dialog = NewStudy(self._window, self._session, sounds or [])
-        dialog.made.connect(self._open_made)
-        self._keep(dialog)
-        dialog.open()
+        def show(forms: Any) -> None:
+            dialog = forms.NewStudy(self._window, self._session, sounds or [])
+            dialog.made.connect(self._open_made)
+            self._keep(dialog)
+            dialog.open()
+
+        self._session.worker.run(lambda: import_module("ard_gui.views.new_study.form"), show)
 
     def _open_made(self, folder: Path, run: bool) -> None:
         """Open the study that was made; as soon as it is open, all of it is run, if that was asked for."""

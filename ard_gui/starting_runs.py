@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
@@ -13,6 +15,7 @@ from ard_gui.session import Session
 from ard_gui.state.study_edit import StudyEdit
 
 Scopes = Callable[[], Mapping[str, Sequence[int]]]
+FORMS = "ard_gui.views.existing_study"
 ACTIONS = ("run.new_sae", "run.add_layer", "run.name_features")
 
 
@@ -36,52 +39,32 @@ class StartingRuns(QObject):
 
     def new_sae(self) -> None:
         """Train another SAE on the study's layers."""
-
-        def show(edit: StudyEdit) -> None:
-            from ard_gui.views.existing_study.grid_parts import NewSaePart
-
-            self._show(edit, NewSaePart(self._session, edit))
-
-        self._read(show)
+        self._read("grid_parts", lambda parts, edit: parts.NewSaePart(self._session, edit))
 
     def add_layer(self) -> None:
         """Look at another layer of the study's model."""
-
-        def show(edit: StudyEdit) -> None:
-            from ard_gui.views.existing_study.grid_parts import AddLayerPart
-
-            self._show(edit, AddLayerPart(self._session, edit))
-
-        self._read(show)
+        self._read("grid_parts", lambda parts, edit: parts.AddLayerPart(self._session, edit))
 
     def name_features(self) -> None:
         """Name the marked features, or more of the best-ranked, or by other means."""
+        self._read("name_part", lambda parts, edit: parts.NamePart(self._session, edit, self._scopes()))
 
-        def show(edit: StudyEdit) -> None:
-            from ard_gui.views.existing_study.name_part import NamePart
-
-            self._show(edit, NamePart(self._session, edit, self._scopes()))
-
-        self._read(show)
-
-    def _read(self, show: Callable[[StudyEdit], object]) -> None:
+    def _read(self, parts: str, make: Callable[[Any, StudyEdit], Any]) -> None:
+        """Read the study.toml, and import the form, which takes a while too, away from the window."""
         if self._session.overview is None:
             return
         toml: Path = self._session.overview.study.toml
 
-        def ready(edit: StudyEdit) -> None:
-            found = self._session.overview
-            if found is not None and found.study.toml == toml:
-                show(edit)
+        def work() -> tuple[StudyEdit, Any, Any]:
+            return StudyEdit(toml), import_module(f"{FORMS}.{parts}"), import_module(f"{FORMS}.change_dialog")
 
-        self._session.worker.run(
-            lambda: StudyEdit(toml), ready, lambda failure: self._session.notices.error(failure.text, failure.details)
-        )
+        def show(found: tuple[StudyEdit, Any, Any]) -> None:
+            edit, module, dialogs = found
+            overview = self._session.overview
+            if overview is not None and overview.study.toml == toml:
+                dialogs.ChangeDialog(self._window, self._session, edit, make(module, edit)).open()
 
-    def _show(self, edit: StudyEdit, part: QWidget) -> None:
-        from ard_gui.views.existing_study.change_dialog import ChangeDialog
-
-        ChangeDialog(self._window, self._session, edit, part).open()  # type: ignore[arg-type]
+        self._session.worker.run(work, show, lambda failure: self._session.notices.error(failure.text, failure.details))
 
     def _enable(self, there: bool) -> None:
         for id_ in ACTIONS:

@@ -9,6 +9,8 @@ from typing import Any
 
 UNITS = ("B", "KB", "MB", "GB", "TB")
 STEP = 1024
+MOMENT = 1.5
+"""Seconds below which nobody asks how many there are."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,12 @@ def span(seconds: float) -> str:
 
 
 def time_range(one: Mapping[str, Any]) -> str:
-    """ "12 min (8 min to 20 min)"; "–" where it is not known."""
+    """ "12 min (8 min to 20 min)"; "a moment"; "–" where it is not known."""
     if one.get("seconds") is None:
         return "–"
     low, high = one.get("seconds_low"), one.get("seconds_high")
+    if float(high if high is not None else one["seconds"]) < MOMENT:
+        return "a moment"
     told = span(float(one["seconds"]))
     if low is None or high is None or span(float(low)) == span(float(high)):
         return told

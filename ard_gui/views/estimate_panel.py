@@ -135,7 +135,7 @@ class EstimatePanel(QWidget):
 
     def _show_lines(self, costs: list[StageCost]) -> None:
         while len(self.lines) < len(costs):
-            line = Sentence()
+            line = Sentence(name="What a stage takes")
             self.lines.append(line)
             self._rows.insertWidget(self._rows.count() - 2, line)
         for line in self.lines[len(costs) :]:

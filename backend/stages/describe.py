@@ -77,7 +77,7 @@ def _concepts(
 ) -> Result | None:  # fmt: skip
     if ranking.sae is None or settings.captions.captioner == "none":
         return None
-    values = {
+    values: dict[str, Any] = {
         "top": settings.scores.top,
         "captions": {k: v for k, v in plain(settings.captions).items() if k not in NOT_OF_CAPTIONS},
         "names": {k: v for k, v in plain(settings.names).items() if k not in NOT_OF_NAMES},

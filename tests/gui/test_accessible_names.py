@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from gui.waiting import until
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QLineEdit, QScrollBar, QTabBar, QWidget
@@ -50,6 +51,7 @@ def test_every_control_of_the_window_and_its_panels_has_a_name(make_window: Make
 def test_every_control_of_a_dialog_has_a_name(make_window: Make, tiny_study: Study, action: str) -> None:
     window = make_window(tiny_study)
     window.actions_table[action].trigger()
+    until(lambda: QApplication.activeModalWidget() is not None)
     dialog = QApplication.activeModalWidget()
     assert dialog is not None
     assert dialog.windowTitle()

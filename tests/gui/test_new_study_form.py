@@ -60,6 +60,7 @@ def opened(window: MainWindow, *sounds: Path) -> NewStudy:
 
 def asking(window: MainWindow, *sounds: Path) -> NewStudy:
     window.openers.new_study(list(sounds))
+    until(lambda: isinstance(QApplication.activeModalWidget(), NewStudy))
     found = QApplication.activeModalWidget()
     assert isinstance(found, NewStudy)
     return found

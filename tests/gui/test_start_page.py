@@ -123,6 +123,7 @@ def test_study_that_cannot_be_made_keeps_the_dialog_and_says_why(make_window: Ma
     window = make_window()
     sounds = recordings(tmp_path / "sounds", count=1)
     window.openers.new_study([sounds])
+    until(lambda: isinstance(QApplication.activeModalWidget(), NewStudy))
     dialog = QApplication.activeModalWidget()
     assert isinstance(dialog, NewStudy)
     dialog.folder.line.setText(str(tmp_path / "made"))

@@ -57,6 +57,8 @@ class Part(Protocol):
 
     def offer(self, choices: Mapping[str, Any]) -> None: ...
 
+    def problems(self) -> dict[str, str]: ...
+
     def show_problems(self, problems: Mapping[str, str]) -> None: ...
 
     def widget(self) -> QWidget: ...
@@ -145,7 +147,7 @@ class ChangeDialog(QDialog):
     def problems(self) -> dict[str, str]:
         """Why the change cannot be made."""
         found = self.edit.problems()
-        return found or rule_problems(self.edit.settings(), {}, self._choices)
+        return found or rule_problems(self.edit.settings(), {}, self._choices) | self.part.problems()
 
     def _offer(self, choices: dict[str, Any]) -> None:
         self._choices = choices

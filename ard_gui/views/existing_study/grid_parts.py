@@ -60,6 +60,10 @@ class NewSaePart(QWidget):
         """What is registered here."""
         self.architectures.offer([str(one) for one in choices.get("architectures", ())])
 
+    def problems(self) -> dict[str, str]:
+        """Nothing beyond what the settings' own rules say."""
+        return {}
+
     def show_problems(self, problems: Mapping[str, str]) -> None:
         self.fields.show_problems(problems)
 
@@ -108,8 +112,14 @@ class AddLayerPart(QWidget):
     def offer(self, choices: Mapping[str, Any]) -> None:
         """Nothing here is registered."""
 
+    def problems(self) -> dict[str, str]:
+        """Layers that the model does not have."""
+        wrong = [one for one in self._edit.added(LAYERS) if self._stacks and not full_names([one], self._stacks)]
+        known = " and ".join(f"{name}.0 … {name}.{count - 1}" for name, (count, _) in self._stacks.items())
+        return {LAYERS: f"This model has no layer {shown(wrong)}. It has {known}."} if wrong else {}
+
     def show_problems(self, problems: Mapping[str, str]) -> None:
-        self.fields.show_problems(problems | self._unknown())
+        self.fields.show_problems(problems)
 
     def widget(self) -> QWidget:
         return self
@@ -117,11 +127,6 @@ class AddLayerPart(QWidget):
     def close_part(self) -> None:
         self._answer.close()
         self.saes.close_list()
-
-    def _unknown(self) -> dict[str, str]:
-        wrong = [one for one in self._edit.added(LAYERS) if self._stacks and not full_names([one], self._stacks)]
-        known = " and ".join(f"{name}.0 … {name}.{count - 1}" for name, (count, _) in self._stacks.items())
-        return {LAYERS: f"This model has no layer {shown(wrong)}. It has {known}."} if wrong else {}
 
     def _inspected(self, answer: dict[str, Any]) -> None:
         self._stacks = stacks_of(answer)

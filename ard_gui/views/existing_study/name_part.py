@@ -81,6 +81,10 @@ class NamePart(QWidget):
             if known:
                 field.offer(tuple(known))
 
+    def problems(self) -> dict[str, str]:
+        """Nothing beyond what the settings' own rules say."""
+        return {}
+
     def show_problems(self, problems: Mapping[str, str]) -> None:
         self.fields.show_problems(problems)
         self._follow()

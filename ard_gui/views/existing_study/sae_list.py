@@ -28,7 +28,10 @@ class SaeList(QWidget):
         super().__init__()
         self._edit = edit
         self.found: SaeStates | None = None
-        self.told, self.again = Sentence("Listing the SAEs …", name="How many SAEs"), Sentence(kind="warning")
+        self.told, self.again = (
+            Sentence("Listing the SAEs …", name="How many SAEs"),
+            Sentence(kind="warning", name="What is made again"),
+        )
         self.tree = QTreeWidget()
         self.tree.setAccessibleName("SAEs of the study")
         self.tree.setHeaderLabels(("SAE", "State"))

@@ -124,8 +124,7 @@ class AllSettings(QDialog):
             one = all_settings()[dotted]
             text = f"{dotted} {one.description}".casefold()
             item.setHidden(not all(word in text for word in words) or (self.only_own.isChecked() and dotted not in own))
-        for number in range(self.tree.topLevelItemCount()):
-            head = self.tree.topLevelItem(number)
+        for head in {item.parent() for item in self.items.values()}:
             head.setHidden(all(head.child(row).isHidden() for row in range(head.childCount())))
         now = self.tree.currentItem()
         if now is None or now.isHidden():

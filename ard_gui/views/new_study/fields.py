@@ -134,8 +134,9 @@ class TickField(QWidget):
         for one, box in self.boxes.items():
             box.setChecked(one in there)
             box.setEnabled(one not in self._stays())
-        if self.boxes:
-            self.setFocusProxy(next((box for box in self.boxes.values() if box.isEnabled()), None))
+        usable = [box for box in self.boxes.values() if box.isEnabled()]
+        if usable:
+            self.setFocusProxy(usable[0])
 
     def _write(self) -> None:
         self._values.set(self._dotted, [one for one, box in self.boxes.items() if box.isChecked()])
