@@ -21,7 +21,7 @@ ADVICE = {
     "cancelling": "It stops at its next safe point. Everything finished so far is kept.",
     "paused": "Resume goes on from its last checkpoint.",
     "failed": "Retry runs it again with the settings as they are now; Retry with an edited setting changes one first.",
-    "stopped": "Everything finished so far is kept. Run the same command to go on.",
+    "stopped": "Run the same command to go on.",
     "killed": "Its process is gone, and at most the work since its last checkpoint. Run the same command to go on.",
     "damaged": "Its folder still holds events and log.",
 }

@@ -103,6 +103,11 @@ class CurvePlot(QWidget):
         self._here.setPen(QPen(QColor(colours().muted)))
         self.setMinimumHeight(self.fontMetrics().height() * LINES)
 
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self.theme_changed()
+
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:  # noqa: N802
         if event.type() == QEvent.Type.MouseMove and isinstance(event, QMouseEvent):
             scene = self.plot.mapToScene(event.position().toPoint())

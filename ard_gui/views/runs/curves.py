@@ -7,7 +7,7 @@ import math
 from importlib import import_module
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -246,9 +246,13 @@ class CurvesTab(QWidget):
 
     def theme_changed(self) -> None:
         """Colours of its own; its plots are told by themselves."""
-        self._columns = 0
-        self._place()
         self._draw()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._columns = 0
+            self._place()
 
 
 def _entry(place: int, name: str) -> str:

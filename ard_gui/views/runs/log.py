@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractListModel, QEvent, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QColor, QFontDatabase, QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -245,7 +245,7 @@ class LogTab(QWidget):
         foot = QHBoxLayout()
         foot.addWidget(self.note, 1)
         layout.addLayout(foot)
-        self.theme_changed()
+        self._fit()
 
     def _connect(self) -> None:
         self._watch.log_read.connect(self.take)
@@ -259,7 +259,12 @@ class LogTab(QWidget):
         bar.actionTriggered.connect(self._moved_by_hand)
         QShortcut(QKeySequence.StandardKey.Copy, self.view, self._copy, context=Qt.ShortcutContext.WidgetShortcut)
 
-    def theme_changed(self) -> None:
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._fit()
+
+    def _fit(self) -> None:
         """A font in which columns stand below each other, at the text size in use."""
         font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         font.setPointSizeF(self.font().pointSizeF())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import html
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QPalette, QTextCursor
+from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtGui import QColor, QPalette, QResizeEvent, QTextCursor
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -69,10 +69,11 @@ class ProgressTab(QWidget):
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(body)
+        self._body, self._column, self._area = body, column, area
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(area)
-        self.theme_changed()
+        self._fit()
 
     def show_run(self, run: RunShown | None, shown: RunsShown) -> None:
         """Show a run, or that none is chosen."""
@@ -95,6 +96,15 @@ class ProgressTab(QWidget):
         self.use.setText(_use(run))
         self.use.setVisible(bool(self.use.text()))
         self._show_messages(run.messages)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """A scroll area knows nothing of labels that get higher where they are narrow."""
+        self._body.setMinimumHeight(self._column.minimumHeightForWidth(self._area.viewport().width()))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._make_room()
 
     def _say(self, head: str, text: str, *, bad: bool) -> None:
         self.head.setText(head)
@@ -130,9 +140,15 @@ class ProgressTab(QWidget):
             self.messages.moveCursor(QTextCursor.MoveOperation.End)
         bar.setValue(bar.maximum() if at_end else at)
 
-    def theme_changed(self) -> None:
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._fit()
+
+    def _fit(self) -> None:
         """Heights at the text size in use."""
         self.messages.setMinimumHeight(self.fontMetrics().height() * LINES)
+        QTimer.singleShot(0, self, self._make_room)
 
 
 class StageRow:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QItemSelection, QItemSelectionModel, QPoint, Qt, Signal
+from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QPoint, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView
 
@@ -68,7 +68,7 @@ class RunList(QTableView):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setSectionResizeMode(COMMAND, QHeaderView.ResizeMode.Stretch)
         self.selectionModel().selectionChanged.connect(self._selected)
-        self.theme_changed()
+        self._fit()
 
     def add_doings(self, doings: list[Doing]) -> None:
         """Offer these in the menu; their keys work in the list."""
@@ -145,7 +145,12 @@ class RunList(QTableView):
                 action.setShortcut(QKeySequence(one.keys))
         menu.popup(self.viewport().mapToGlobal(at))
 
-    def theme_changed(self) -> None:
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._fit()
+
+    def _fit(self) -> None:
         """Heights and widths at the text size in use."""
         self.verticalHeader().setDefaultSectionSize(row_height(self))
         letter = self.fontMetrics().averageCharWidth()
