@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from ard_gui.actions import Actions
 from ard_gui.session import Session
-from ard_gui.state.study_edit import StudyEdit
+
+if TYPE_CHECKING:
+    from ard_gui.state.study_edit import StudyEdit
 
 Scopes = Callable[[], Mapping[str, Sequence[int]]]
 FORMS = "ard_gui.views.existing_study"
@@ -56,6 +58,8 @@ class StartingRuns(QObject):
         toml: Path = self._session.overview.study.toml
 
         def work() -> tuple[StudyEdit, Any, Any]:
+            from ard_gui.state.study_edit import StudyEdit
+
             return StudyEdit(toml), import_module(f"{FORMS}.{parts}"), import_module(f"{FORMS}.change_dialog")
 
         def show(found: tuple[StudyEdit, Any, Any]) -> None:
