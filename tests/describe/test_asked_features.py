@@ -100,7 +100,7 @@ def test_feature_the_sae_does_not_have_is_refused_in_words(study: Study) -> None
 
 
 def test_words_that_name_no_feature_are_no_setting(finished: Study) -> None:
-    with pytest.raises(ValidationError, match="names.features"):
+    with pytest.raises(ValidationError, match=r"names\.features"):
         Settings.model_validate({
             "model": {"path": "m"}, "audio": [{"path": "a"}], "names": {"features": ["17"]},
         })  # fmt: skip
