@@ -67,11 +67,19 @@ class SoundSource:
     def took(self, preview: dict[str, Any]) -> None:
         """The answer to that has come."""
         self.preview, self.failure = preview, ""
-        self.known["split"] = {**self.known["split"], **preview["splits"]}
-        self.known["subset"] = {**self.known["subset"], **preview["subsets"]}
-        self.known["labels"] = {
+        labels = {
             f"{name}={value}": count for name, values in preview["labels"].items() for value, count in values.items()
         }
+        for name, counts in (("split", preview["splits"]), ("subset", preview["subsets"]), ("labels", labels)):
+            # a data set may show other parts of itself for another choice
+            kept = {} if name == "labels" else self.known[name]
+            # a dictionary comes back from another process sorted by its names
+            self.known[name] = dict(sorted({**kept, **counts}.items(), key=lambda one: -one[1]))
+
+    @property
+    def tables(self) -> list[str]:
+        """Tables in the folder that might list its clips."""
+        return [] if self.preview is None else list(self.preview["manifests"])
 
     def forget(self, failure: str = "") -> None:
         """What the preview said no longer holds, or there can be none."""
@@ -101,10 +109,11 @@ def clips_words(count: int) -> str:
 
 def hours_words(hours: float) -> str:
     """Hours as people say them: 42 seconds, 9.8 minutes, 2.7 hours."""
-    for share, unit in ((3600, "seconds"), (60, "minutes")):
-        if hours * share < 100:
-            return f"{hours * share:.3g} {unit}"
-    return f"{hours:,.3g} hours" if hours < 1000 else f"{hours:,.0f} hours"
+    for share, unit in ((3600, "seconds"), (60, "minutes"), (1, "hours")):
+        number = hours * share
+        if number < 99.5 or unit == "hours":
+            return f"{number:.1f} {unit}" if number < 9.95 else f"{number:,.0f} {unit}"
+    raise AssertionError(hours)
 
 
 def unusable_words(found: Mapping[str, Any]) -> str:

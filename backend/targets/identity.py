@@ -256,5 +256,5 @@ def offline(name: str, error: Exception) -> ArdError:
     """The message for a hub that cannot be reached."""
     return ArdError(
         f"the model '{name}' is not on this disk, and the model hub cannot be reached ({type(error).__name__})",
-        todo="Connect to the network once, or copy the model's folder here and set model.path to it.",
+        todo="Connect to the network once, or copy the model's folder to this disk and name that folder.",
     )

@@ -115,7 +115,8 @@ def inspect(model: str, revision: str = "", *, offline: bool = False) -> Inspect
     if folder.is_dir():
         return _of_folder(section, folder)
     if not is_hub_id(model):
-        identify(section)  # says that there is no such folder
+        what = "this is a file, not a folder" if folder.exists() else "there is no such model folder"
+        raise ArdError(what, path=model, todo="Give the folder that holds config.json and the weights.")
     return _of_hub(section)
 
 
@@ -146,7 +147,7 @@ def _of_hub(section: ModelSection) -> Inspection:
     if not missing:
         return replace(found, place="cache", complete=not found.problems, to_download_bytes=0)
     if listing is None and section.local_files_only:
-        todo = "Let the hub be asked, or copy the model's folder here and give its path."
+        todo = "Let the hub be asked, or copy the model's folder to this disk and name that folder."
         return _with(found, f"not on this disk: {', '.join(missing)}", todo)
     try:
         return _to_download(found, cached, listing or listed(section))

@@ -71,7 +71,7 @@ def parameters(path: Path) -> int:
             header = json.loads(file.read(length))
         tensors = [one for name, one in header.items() if name != "__metadata__"]
         end = max((int(one["data_offsets"][1]) for one in tensors), default=0)
-        count = sum(math.prod(one["shape"]) for one in tensors)
+        count = sum(math.prod(int(side) for side in one["shape"]) for one in tensors)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise ArdError(
             "this file of weights is damaged", path=path, todo="Copy it once more, or download it again."

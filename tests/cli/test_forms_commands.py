@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,11 +21,17 @@ from backend.demo.study import CLIPS, MODEL
 from backend.resources import resource
 from backend.study.profiles import profiles
 from backend.study.settings import AudioSection, Settings
+from backend.targets import inspection
 from builders.tiny_hub import cached, tiny_hub
 
 Ard = Callable[..., tuple[int, str, str]]
 CONFIG = json.dumps({"model_type": "whisper", "d_model": 8, "encoder_layers": 3, "decoder_layers": 2}).encode()
 SMALL = {"config.json": CONFIG, "preprocessor_config.json": b'{"chunk_length": 30}', "tokenizer.json": b"{}"}
+SIZES = {
+    **{name: len(content) for name, content in SMALL.items()}, "model-00001-of-00002.safetensors": 3_000,
+    "model-00002-of-00002.safetensors": 1_000, "model.safetensors.index.json": 50, "pytorch_model.bin": 9_999,
+    "model.fp32-00001-of-00002.safetensors": 7_777, "onnx/model.onnx": 5_555, "README.md": 10,
+}  # fmt: skip
 WEIGHTS = save({"a": np.zeros((3, 4), np.float32), "b": np.zeros(5, np.float16)})
 
 
@@ -184,19 +189,17 @@ def test_a_hub_out_of_reach_leaves_what_the_cache_knows(tmp_path: Path) -> None:
     assert (status, found["place"], found["complete"]) == (0, "hub", False)
     assert found["stacks"][0]["layers"] == 3
     assert (found["missing"], found["to_download_bytes"]) == (["model.safetensors"], None)
-    assert "cannot be reached" in found["problems"][0]["what"]
-    status, _, err = from_hub(tmp_path, "http://127.0.0.1:9", "some/other")
-    assert status == 1
-    assert "the model hub cannot be reached (ConnectError)" in err
+    assert "the model hub cannot be reached (ConnectError)" in found["problems"][0]["what"]
+
+
+def test_a_model_of_which_nothing_is_here_cannot_be_told_without_the_hub(ard: Ard, home: Path) -> None:
+    # this process is told not to use the network
+    status, _, err = ard("inspect-model", "some/model", "--json")
+    assert (status, "cannot be reached (OfflineModeIsEnabled)" in err) == (1, True)
 
 
 def test_the_hub_says_what_would_be_downloaded_of_one_kind_of_weights(tmp_path: Path) -> None:
-    sizes = {
-        **{name: len(content) for name, content in SMALL.items()}, "model-00001-of-00002.safetensors": 3_000,
-        "model-00002-of-00002.safetensors": 1_000, "model.safetensors.index.json": 50, "pytorch_model.bin": 9_999,
-        "model.fp32-00001-of-00002.safetensors": 7_777, "onnx/model.onnx": 5_555, "README.md": 10,
-    }  # fmt: skip
-    with tiny_hub("some/model", sizes, SMALL, parameters=2000) as endpoint:
+    with tiny_hub("some/model", SIZES, SMALL, parameters=2000) as endpoint:
         status, found, err = from_hub(tmp_path, endpoint, "some/model")
         assert (status, err) == (0, "")
         assert (found["place"], found["parameters"], found["weight_bytes"]) == ("hub", 2000, 4_000)
@@ -209,11 +212,16 @@ def test_the_hub_says_what_would_be_downloaded_of_one_kind_of_weights(tmp_path: 
         assert "the model hub has no 'some/other'" in err
 
 
-def test_a_download_that_does_not_fit_is_said_before(tmp_path: Path) -> None:
-    huge = 10 * shutil.disk_usage(tmp_path).total
-    with tiny_hub("some/model", {"model.safetensors": huge, "config.json": 9}, SMALL, parameters=1) as endpoint:
-        _, found, _ = from_hub(tmp_path, endpoint, "some/model")
-    assert "GB would be downloaded" in found["problems"][0]["what"]
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [({"model.safetensors": 10**18}, "1000000000.0 GB would be downloaded"), ({"model.onnx": 9}, "has no weights")],
+)
+def test_what_cannot_be_downloaded_is_said_before(
+    ard: Ard, home: Path, monkeypatch: pytest.MonkeyPatch, sizes: dict[str, int], told: str
+) -> None:
+    cached(home, "some/model", SMALL)
+    monkeypatch.setattr(inspection, "listed", lambda _section: inspection.Listing(sizes))
+    assert told in asked(ard, "inspect-model", "some/model")["problems"][0]["what"]
 
 
 # preview-sound

@@ -62,7 +62,7 @@ class SampleTable(QTableWidget):
         self.setRowCount(len(clips))
         for row, clip in enumerate(clips):
             labels = ", ".join(f"{name}={value}" for name, value in clip["labels"].items())
-            more = " ".join(one for one in (labels, clip["caption"]) if one)
+            more = " · ".join(one for one in (clip["caption"], labels) if one)
             start = "" if not clip["start"] else f"from {clip['start']:g} s"
             told = tip(clip["path"], clip["member"], start, more)
             seconds = "–" if clip["seconds"] is None else f"{clip['seconds']:.1f}"
@@ -103,10 +103,15 @@ class SampleTable(QTableWidget):
 
     def _sign(self) -> QIcon:
         side, ratio = self.fontMetrics().height(), self.devicePixelRatioF()
-        pixmap = QPixmap(round(side * ratio), round(side * ratio))
-        pixmap.setDevicePixelRatio(ratio)
-        pixmap.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(pixmap)
-        draw_glyph(painter, "play", QRectF(0, 0, side, side), self.palette().color(QPalette.ColorRole.Link))
-        painter.end()
-        return QIcon(pixmap)
+        sign = QIcon()
+        for mode, role in (
+            (QIcon.Mode.Normal, QPalette.ColorRole.Text), (QIcon.Mode.Selected, QPalette.ColorRole.HighlightedText),
+        ):  # fmt: skip
+            pixmap = QPixmap(round(side * ratio), round(side * ratio))
+            pixmap.setDevicePixelRatio(ratio)
+            pixmap.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(pixmap)
+            draw_glyph(painter, "play", QRectF(0, 0, side, side), self.palette().color(role))
+            painter.end()
+            sign.addPixmap(pixmap, mode)
+        return sign

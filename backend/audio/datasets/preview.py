@@ -187,7 +187,7 @@ def _look_for_problems(found: Preview, root: Path, choice: Choice, bad: list[Unr
     try:
         choice.check(root)
     except ArdError as error:
-        found.problems.append({"what": error.what, "todo": error.todo or ""})
+        found.problems.append({"what": error.what, "todo": "Choose something that is there."})
         return
     if found.clips:
         return
