@@ -58,6 +58,9 @@ run steering "$VENV/bin/python" benchmarks/steering.py --threads "$THREADS"
 run retrieval_memory "$VENV/bin/python" benchmarks/retrieval_memory.py
 run playback "$VENV/bin/python" benchmarks/playback.py
 run monosemanticity "$VENV/bin/python" benchmarks/monosemanticity.py
+estimated=$(mktemp -d)
+run estimate "$VENV/bin/python" benchmarks/estimate.py --out "$estimated"
+rm -rf "$estimated"
 
 "$VENV/bin/python" benchmarks/result.py --into docs/performance.md
 if [ -n "$failed" ]; then

@@ -53,7 +53,7 @@ def estimate(
 
 def _print(found: Estimate) -> None:
     print(f"{found.clips:,} clips, {found.hours:.2f} hours")
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             one.stage, one.state, f"{one.tokens:,}" if one.tokens else "", _bytes(one.bytes_to_write),
             _bytes(one.memory_bytes), _bytes(one.device_bytes), _span(one.seconds_low, one.seconds, one.seconds_high),

@@ -7,22 +7,22 @@ import json
 import numpy as np
 
 from backend.describe.captioners.dataset import phrase_from_labels
-from backend.estimate.workload import PROMPTED, Layer, Ranked, Training, Workload
+from backend.estimate.workload import PROMPTED, Layer, Ranked, Training, Workload, active
 from backend.extract.estimate import BYTES
 from backend.extract.plan import make_plan, used_clips
 from backend.sae.config import SaeConfig
-from backend.store.retrieval import COLUMNS, PAIRS, RAW_PAIRS
+from backend.store.retrieval import CHUNK, COLUMNS, PAIRS, RAW_PAIRS
 from backend.store.scores import COLUMNS as SCORES
 from backend.study.settings import RetrieveSection
 
-SHARD_OWN, SCORES_OWN, VECTORS_OWN, RETRIEVAL_OWN = 8696, 12288, 6144, 60_000
+SHARD_OWN, SCORES_OWN, VECTORS_OWN, RETRIEVAL_OWN = 8696, 12288, 6144, 30_000
 """Bytes that HDF5 itself takes in a file of each kind, beside the data."""
 MANIFEST, CONFIG, METRICS_LINE, RUN = 2900, 700, 400, 14_000
 EVENTS_PER_SECOND = 600
 """Bytes a second that a run's progress takes in `events.jsonl`."""
-SAME_FEATURE = 0.65, 0.86
-"""β of distinct features = k·T^β in a clip of T tokens: of sound, and of text. Three SAEs of real studies gave
-0.63, 0.63 and 0.67 of sound, two gave 0.86 of transcripts."""
+SAME_FEATURE = 0.67, 0.86
+"""β of distinct features = k·T^β in a clip of T tokens: of sound, and of text. Nine SAEs of other studies gave 0.63 to
+0.73 of sound (the less they were trained, the more), two gave 0.86 of transcripts."""
 LISTED_CLIP = 1.4
 """Codes of a listed clip in codes of a mean active clip: the most list holds the strongest."""
 CAPTION_TEXT = 90
@@ -85,12 +85,12 @@ def clip_features(work: Workload, one: Ranked) -> np.ndarray[tuple[int, ...], np
     if one.config is None:
         return np.full(len(tokens), float(one.features))
     beta = SAME_FEATURE[0 if regular(work, one.layer) else 1]
-    return np.asarray(np.minimum(one.config.k * tokens**beta, one.config.n_features))
+    return np.asarray(np.minimum(active(one.config) * tokens**beta, one.config.n_features))
 
 
 def codes(work: Workload, one: Ranked) -> int:
-    """Active (token, feature) pairs of all ranked clips; a JumpReLU's k is taken as its L0."""
-    return 0 if one.config is None else int(one.layer.tokens[work.probed].sum()) * one.config.k
+    """Active (token, feature) pairs of all ranked clips."""
+    return 0 if one.config is None else int(one.layer.tokens[work.probed].sum()) * active(one.config)
 
 
 def ranking_bytes(work: Workload, one: Ranked) -> int:
@@ -106,9 +106,15 @@ def ranking_bytes(work: Workload, one: Ranked) -> int:
     found = float(clip_features(work, one).sum())
     traces = listed_pairs(work, one)
     kept = min(1.0, LISTED_CLIP * traces / max(1.0, found)) * codes(work, one)
-    table = sum(np.dtype(kind).itemsize for kind in PAIRS.values()) * found if section.pair_table else 0.0
+    pair = sum(np.dtype(kind).itemsize for kind in PAIRS.values())
+    table = pair * _chunked(found, CHUNK["pairs"]) if section.pair_table else 0
     times = 0 if regular(work, one.layer) else 16 * int(one.layer.tokens[work.probed].sum())
-    return fixed + own + times + round(table + 8 * traces + 6 * kept)
+    return fixed + own + times + table + 8 * _chunked(traces, CHUNK["traces"]) + 6 * _chunked(kept, CHUNK["traces"])
+
+
+def _chunked(rows: float, chunk: int) -> int:
+    """Rows of a data set that grows by whole chunks."""
+    return -(-round(rows) // chunk) * chunk
 
 
 def listed_pairs(work: Workload, one: Ranked) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 from backend.errors import ArdError
 from backend.estimate.seconds import pass_seconds
-from backend.estimate.speeds import Speeds, key
+from backend.estimate.speeds import Key, Speeds, key
 from backend.estimate.workload import Workload
 from backend.sae.config import SaeConfig
 from backend.study.manifest import read_manifest
@@ -23,7 +23,7 @@ def refined(work: Workload, speeds: Speeds) -> Speeds:
 def _steps(work: Workload, speeds: Speeds) -> Speeds:
     """Steps of the same kind of SAE and batch; other kinds by the mean ratio of guess and truth."""
     step = dict(speeds.step)
-    ratios = []
+    found: dict[Key, list[float]] = {}
     for name in work.planned.study.sae_ids():
         manifest = _mine(work.planned.study.sae(name) / "manifest.json")
         seconds = (manifest or {}).get("figures", {}).get("step_seconds")
@@ -32,14 +32,12 @@ def _steps(work: Workload, speeds: Speeds) -> Speeds:
         config = SaeConfig.from_json(manifest["settings"]["sae"])
         same = manifest["settings"].get("plan", {}).get("batch_tokens") == work.settings.train.batch_tokens
         if same and key(config) in step:
-            ratios.append(seconds / step[key(config)])
-            step[key(config)] = seconds
-    if not ratios:
+            found.setdefault(key(config), []).append(float(seconds))
+    if not found:
         return speeds
-    mean = sum(ratios) / len(ratios)
-    known = {name for name in step if step[name] != speeds.step[name]}
-    step = {name: value if name in known else value * mean for name, value in step.items()}
-    return speeds.with_("steps", step=step)
+    known = {name: sum(many) / len(many) for name, many in found.items()}
+    ratio = sum(value / step[name] for name, value in known.items()) / len(known)
+    return speeds.with_("steps", step={name: known.get(name, value * ratio) for name, value in step.items()})
 
 
 def _model(work: Workload, speeds: Speeds) -> Speeds:

@@ -15,6 +15,7 @@ from backend.estimate.measure_sae import measure_retrieval, measure_steps
 from backend.estimate.speeds import Speeds
 from backend.estimate.startup import Startup
 from backend.estimate.workload import Workload, workload
+from backend.jobs.events import EventLog
 from backend.jobs.job import Job
 
 BUDGET = 30.0
@@ -22,11 +23,23 @@ BUDGET = 30.0
 PIECES = ("model", "steps", "retrieval", "embedding", "captions", "scores")
 
 
+class _Piece(Job):
+    """What a piece reports to: it is heard by nobody, and stops when `outer` is asked to."""
+
+    def __init__(self, outer: Job) -> None:
+        super().__init__(EventLog(None, "estimate"))
+        self._outer = outer
+
+    def stop_requested(self) -> bool:
+        return self._outer.stop_requested()
+
+
 class Measurement:
     """Goes through the pieces; one that fails keeps its guess, and `problems` says why."""
 
     def __init__(self, work: Workload, speeds: Speeds, startup: Startup, device: torch.device, job: Job) -> None:
-        self.work, self.speeds, self.device, self.job = work, speeds, device, job
+        self.work, self.speeds, self.device = work, speeds, device
+        self.outer, self.job = job, _Piece(job)
         self.problems: list[ArdError] = []
         self._began = time.monotonic()
         self._sample: Sample | None = None
@@ -37,8 +50,8 @@ class Measurement:
     def run(self) -> None:
         """Raises Stopped if the user asked for it."""
         work = self.work
-        with self.job.running("measure"):
-            self.job.begin_progress("pieces")
+        with self.outer.running("measure"):
+            self.outer.begin_progress("pieces")
             self._piece(0, bool(work.to_extract) or work.streams, self._model)
             if self._sample is None and not work.to_extract and not work.streams:
                 self._sample = stored_sample(work)
@@ -46,8 +59,7 @@ class Measurement:
             self._piece(2, any(one.config for one in work.to_retrieve), self._retrieval)
             self._piece(3, len(work.to_embed) > 0, self._embedding)
             self._piece(4, work.captions > 0 and work.settings.captions.captioner == "audiollm", self._captions)
-            scored = (work.planned.scratch / "retrieval.h5").is_file()
-            self._piece(5, scored and bool(work.to_score), self._scores)
+            self._piece(5, bool(work.to_score or work.to_describe), self._scores)
 
     def _piece(self, number: int, wanted: bool, measure: Callable[[], None]) -> None:
         self.job.check_stop()
@@ -58,7 +70,7 @@ class Measurement:
                 raise
             except ArdError as error:
                 self.problems.append(error)
-        self.job.progress(number + 1, len(PIECES))
+        self.outer.progress(number + 1, len(PIECES))
 
     def _model(self) -> None:
         speeds, sample, target = measure_model(self.work, self.speeds, self.job)

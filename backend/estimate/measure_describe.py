@@ -11,19 +11,21 @@ import numpy as np
 from backend.describe.cache import TextCache
 from backend.describe.captioners.base import CAPTIONERS
 from backend.describe.captioners.dataset import phrase_from_labels
-from backend.describe.embedders.base import EMBEDDERS
+from backend.describe.embedders.base import EMBEDDERS, Vectors
 from backend.describe.embedders.windows import embed_clips
 from backend.describe.heard import Hearing, Wave
 from backend.describe.judging import Judge
-from backend.describe.naming_run import Prompts, name_features
+from backend.describe.namers.base import NAMERS
+from backend.describe.naming import judge_naming
 from backend.describe.scores.monosemanticity import monosemanticity
 from backend.errors import ArdError
 from backend.estimate.speeds import Speeds
+from backend.estimate.tokens import Int
 from backend.estimate.watch import Watch
 from backend.estimate.workload import Workload
 from backend.jobs.job import Job
 from backend.stages.describe import prompt_texts
-from backend.store.concepts import ClipCaption
+from backend.store.concepts import ClipCaption, Concept
 from backend.store.retrieval import RetrievalFile
 
 NAMED = 128
@@ -90,52 +92,57 @@ def measure_captions(work: Workload, speeds: Speeds, job: Job) -> Speeds:
 
 
 def measure_scores(work: Workload, speeds: Speeds, job: Job) -> Speeds:
-    """Scores of the few ranked features of the timed retrieval, and their names."""
-    vectors = np.random.default_rng(0).standard_normal((len(work.table), 128)).astype(np.float32)
-    with RetrievalFile(work.planned.scratch / "retrieval.h5") as file:
-        with Watch() as scoring:
-            monosemanticity(file, vectors, work.settings.scores, check_stop=job.check_stop)
-        speeds = speeds.with_("scores", score=scoring.seconds / file.features)
-        if not work.to_describe:
-            return speeds
-        return _names(work, speeds, file, vectors, job)
-
-
-def _names(
-    work: Workload, speeds: Speeds, file: RetrievalFile, vectors: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
-    job: Job,
-) -> Speeds:  # fmt: skip
-    settings = work.settings
-    prompts = prompt_texts(work.planned.study, settings)
-    counted = 1 if settings.names.namer == "causal-lm" else min(NAMED, file.features)
-    if settings.names.namer == "endpoint":
+    """Scores of a few ranked features: those of the timed retrieval, or of a ranking that is there; and their names."""
+    timed = work.planned.scratch / "retrieval.h5"
+    there = [one for one in work.ranked if one.config is not None and not one.retrieve]
+    if not timed.is_file() and not there:
         return speeds
+    path = timed if timed.is_file() else work.planned.study.retrieval(there[0].id)
+    vectors = np.random.default_rng(0).standard_normal((len(work.table), 128)).astype(np.float32)
+    with RetrievalFile(path) as file:
+        if work.to_score:
+            with Watch() as scoring:
+                monosemanticity(file, vectors, work.settings.scores, check_stop=job.check_stop)
+            speeds = speeds.with_("scores", score=scoring.seconds / file.features)
+        return _names(work, speeds, file, vectors, job) if work.to_describe else speeds
+
+
+def _names(work: Workload, speeds: Speeds, file: RetrievalFile, vectors: Vectors, job: Job) -> Speeds:
+    """Name a few features, or one where a language model does, and test the names where an embedder does."""
+    section = work.settings.names
+    if section.namer == "endpoint":
+        return speeds
+    counted = 1 if section.namer == "causal-lm" else min(NAMED, file.features)
     lists = file.most_clips(int(file.settings["p"]))[:counted]
     captions = {k: _captions(work, row[row >= 0].tolist()) for k, row in enumerate(lists)}
-    cache = TextCache(work.planned.scratch / "names.jsonl")
-    seconds = []
-    for number in range(2 if counted == 1 else 1):
-        cache = TextCache(work.planned.scratch / f"names-{number}.jsonl")
-        with Watch() as naming:
-            found, problem = name_features(
-                settings, captions, Prompts(prompts["concept"], prompts["short_name"]), cache, job
-            )
-        if problem is not None:
-            raise problem
-        seconds.append(naming.seconds)
-    # a language model is loaded anew each time; what remains of the second time is the name itself
-    load = 0.0
-    each = seconds[-1] / counted
-    if settings.names.detection == "embedder" and any(one.name for one in found):
+    texts = {k: [one.text for one in some] for k, some in captions.items() if some}
+    found: list[Concept] = []
+    load = each = 0.0
+    memory = speeds.memory
+    if section.namer != "none" and texts:
+        prompts = prompt_texts(work.planned.study, work.settings)
+        with Watch() as whole:
+            with Watch() as loading:
+                namer = NAMERS.get(section.namer).load(work.settings, prompts["concept"], prompts["short_name"])
+                namer.attach(job)
+                namer.read(sorted({text for some in texts.values() for text in some}))
+            with Watch() as naming:
+                told = {k: namer.name(some) for k, some in texts.items()}
+        del namer
+        gc.collect()
+        found = [Concept(k, *judge_naming(naming_), captions[k]) for k, naming_ in told.items()]
+        load, each = loading.seconds, naming.seconds / len(told)
+        memory = replace(memory, name=whole.peak - whole.before)
+    named = sum(bool(one.name) for one in found)
+    if section.detection == "embedder" and named:
         answers = TextCache(work.planned.scratch / "answers.jsonl")
-        judge = Judge(settings, work.table, Hearing(settings), prompts["detection"], answers, job)
+        judge = Judge(work.settings, work.table, Hearing(work.settings), "", answers, job)
         with Watch() as judging:
             judge.judge(found, file, vectors)
-        named = sum(bool(one.name) for one in found)
-        loading = min(speeds.embed_load, 0.8 * judging.seconds)
-        load += loading
-        each += (judging.seconds - loading) / named
-    return speeds.with_("naming", name=each, name_load=load)
+        again = min(speeds.embed_load, 0.8 * judging.seconds)
+        load += again
+        each += (judging.seconds - again) / named
+    return speeds.with_("naming", name=each, name_load=load, memory=memory)
 
 
 def _captions(work: Workload, clips: Sequence[int]) -> tuple[ClipCaption, ...]:
@@ -143,7 +150,7 @@ def _captions(work: Workload, clips: Sequence[int]) -> tuple[ClipCaption, ...]:
     return tuple(ClipCaption(row, text or "a sound") for row, text in zip(clips, texts, strict=True))
 
 
-def _spread(rows: np.ndarray[tuple[int, ...], np.dtype[np.int64]], count: int) -> list[int]:
+def _spread(rows: Int, count: int) -> list[int]:
     """`count` of the rows, evenly spaced."""
     if not len(rows):
         raise ArdError("there is no clip to measure with")

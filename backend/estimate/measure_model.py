@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from backend.store.activations import ActivationStore
 from backend.targets.base import Target
 from backend.targets.load import load_target
 
-CLIPS, BATCHES = 3, 2
+CLIPS = 3
 BATCH_SECONDS = 8.0
 """Longest time that whole batches may take, judged by the three clips."""
 TOKENS = 16384
@@ -62,11 +63,11 @@ def measure_model(work: Workload, speeds: Speeds, job: Job) -> tuple[Speeds, Sam
             decoded = max(decoded, read.seconds / max(0.1, longest * windows))
     window, second = _line(times[1:])
     found = speeds.with_("model", load=loading.seconds, window=window, second=second, decode=decoded)
-    # one window in flight is the least that a batch can be; whole batches replace this below
-    each = max(1, singles.peak - loading.after)
+    # of one window much is there only once; whole batches replace this below
+    each, batch = max(1, singles.peak - loading.after), work.settings.extract.batch_clips
     memory = replace(
-        found.memory, loaded=loading.after, forward=each * work.settings.extract.batch_clips,
-        forward_device=max(0, singles.device - loading.device) * work.settings.extract.batch_clips,
+        found.memory, loaded=loading.after, forward=min(each * batch, max(each, speeds.memory.forward)),
+        forward_device=max(0, singles.device - loading.device) * batch,
         model_device=loading.device,
     )  # fmt: skip
     found = replace(found, memory=memory)
@@ -134,10 +135,13 @@ def _line(times: list[tuple[float, float]]) -> tuple[float, float]:
 def _batches(
     work: Workload, speeds: Speeds, forward: Forward, layers: list[str], sample: Sample, job: Job
 ) -> tuple[Speeds, Sample]:
-    """Two batches of the plan through the very code that extraction uses, if they are soon done."""
+    """Three batches of the plan through the very code that extraction uses, if they are soon done.
+
+    The first one, the longest, starts the decoders and grows the process: its memory counts and its time does not.
+    """
     extract = work.settings.extract
     plan = make_plan(work.table, used_clips(work.table), batch_clips=extract.batch_clips, shard_tokens=10**12)
-    chosen = [plan.batches[i] for i in sorted({0, len(plan.batches) // 2})][:BATCHES]
+    chosen = [plan.batches[i] for i in sorted({0, len(plan.batches) // 3, 2 * len(plan.batches) // 3})]
     expected = [
         int(work.clips.windows[list(b)].sum())
         * (speeds.window + speeds.second * float(work.clips.longest[list(b)].max()))
@@ -149,10 +153,17 @@ def _batches(
     if not chosen:
         return speeds, sample
     part = Plan(tuple(chosen), ((0, len(chosen)),))
+    ends: list[float] = []
+
+    def after_batch(clips: object) -> None:
+        job.check_stop()
+        ends.append(time.perf_counter())
+
     with Watch() as running:
-        ((_, rows),) = encode_shards(
-            forward, work.table, part, {0: layers}, work.settings, after_batch=lambda _: job.check_stop()
-        )
+        began = time.perf_counter()
+        ((_, rows),) = encode_shards(forward, work.table, part, {0: layers}, work.settings, after_batch=after_batch)
+    first = 0 if len(ends) == 1 else 1
+    spent = ends[-1] - (began, ends[0])[first]
     x = {name: torch.from_numpy(np.concatenate([p.float().numpy() for p in one.parts])) for name, one in rows.items()}
     length = {name: list(one.length) for name, one in rows.items()}
     held = sum(4 * one.numel() for one in x.values())
@@ -166,6 +177,6 @@ def _batches(
         forward_device=max(0, running.device - speeds.memory.model_device),
     )
     speeds = replace(
-        speeds, batch=running.seconds / sum(expected), write=writing.seconds / max(1, size), memory=memory
+        speeds, batch=spent / sum(expected[first:]), write=writing.seconds / max(1, size), memory=memory
     )  # fmt: skip
     return speeds, Sample(x, length)

@@ -82,7 +82,7 @@ def _steps(
         with Watch() as starting:
             trainer = SaeTrainer(config, plan, device=device, statistics=statistics)
             trainer.step(first)
-        times = []
+        times: list[float] = []
         began = time.perf_counter()
         while len(times) < 3 or (len(times) < STEPS and time.perf_counter() - began < STEP_SECONDS):
             job.check_stop()
@@ -164,8 +164,8 @@ def _whole(work: Workload, speeds: Speeds, sample: Sample, one: Ranked, device: 
             work.planned.scratch / "retrieval.h5", collection, ["s"], work.table, section, job.check_stop,
             lambda done, total: None,
         )  # fmt: skip
-    active = max(1, len(x) * config.k)
-    code = max(1e-8, (collecting.seconds - bare.seconds) / active)
+    found = result.figures["l0_mean"] * len(x)
+    code = max(1e-8, (collecting.seconds - bare.seconds) / max(1.0, found))
     feature = merging.seconds / result.features
     return replace(speeds, code=code, feature=feature, unit=feature / 200)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from backend.estimate.disk import clip_features, codes
 from backend.estimate.speeds import Speeds, key
-from backend.estimate.workload import Layer, Ranked, Training, Workload
+from backend.estimate.workload import Layer, Ranked, Training, Workload, active
 from backend.extract.estimate import BYTES
 from backend.extract.plan import make_plan, used_clips
 from backend.extract.shards import decode_ahead_seconds
@@ -26,14 +26,13 @@ def index_memory(work: Workload) -> int:
 
 def extract_memory(work: Workload, speeds: Speeds) -> int:
     """Model and a batch, the rows of the shard being filled and of the one being written, sound that is decoded."""
-    memory, extract = speeds.memory, work.settings.extract
+    memory = speeds.memory
     shards = shard_tokens(work, work.to_extract)
     waiting = 4 * 16_000 * min(decode_ahead_seconds(work.settings), work.seconds)
     layers = [one.d for one in work.to_extract]
     rows = [4 * tokens * sum(layers) for tokens in shards] or [0]
     copied = 4 * max(shards, default=0) * max(layers, default=0)
     filling = max(a + b for a, b in zip(rows, [0, *rows[:-1]], strict=True))
-    del extract
     return memory.loaded + round(waiting) + max(filling + memory.forward, max(rows) + copied)
 
 
@@ -65,7 +64,10 @@ def base(work: Workload, speeds: Speeds) -> int:
     memory = speeds.memory
     if work.streams and work.trainings:
         return memory.loaded + memory.forward
-    return memory.floor if work.to_extract else memory.begun
+    if not work.to_extract:
+        return memory.begun
+    # the allocator keeps the many small rows of the last shards
+    return memory.floor + 4 * max(shard_tokens(work, work.to_extract)) * sum(one.d for one in work.to_extract)
 
 
 def _step(work: Workload, speeds: Speeds, one: Training) -> int:
@@ -120,7 +122,7 @@ def _pass_memory(work: Workload, together: Sequence[Ranked]) -> int:
             continue
         held += 8 * one.config.n_features * one.config.d
         encoding = max(encoding, 10 * batch * one.config.n_features)
-        waiting = CodeCollector.BYTES_PER_CODE * min(most * one.config.k, codes(work, one))
+        waiting = CodeCollector.BYTES_PER_CODE * min(most * active(one.config), codes(work, one))
         held += min(waiting, limit // (2 * len(together)))
         pairs = BYTES_PER_PAIR * float(clip_features(work, one).sum())
         merging = max(merging, min(limit // 2, round(pairs) + 2 * BYTES_PER_CODE * codes(work, one)))
@@ -139,6 +141,8 @@ def describe_memory(work: Workload, speeds: Speeds) -> int:
         work_needs.append(memory.embed)
     if work.captions and work.settings.captions.captioner == "audiollm":
         work_needs.append(memory.caption)
+    if work.to_describe and work.settings.names.namer == "causal-lm":
+        work_needs.append(memory.name)
     lists = 24 * sum(one.features for one in work.to_score[:1]) * work.settings.retrieve.list_length
     return base(work, speeds) + lists + max(work_needs)
 

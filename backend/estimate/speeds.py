@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from backend.estimate.workload import Workload, parameters
 from backend.sae.config import SaeConfig
@@ -41,8 +42,8 @@ class Memory:
         Resident after the model has been used and let go.
     forward : int
         What one full batch of the model adds.
-    caption, embed : int
-        What captioning one batch, and embedding one, adds to `floor`, model included.
+    caption, embed, name : int
+        What captioning one batch, embedding one and naming add to `floor`, model included.
     steps : dict
         What one SAE's training step adds beside its own 12 bytes a parameter, where it was measured.
     """
@@ -53,6 +54,7 @@ class Memory:
     forward: int
     caption: int
     embed: int
+    name: int = 0
     steps: dict[Key, int] = field(default_factory=dict)
     model_device: int = 0
     forward_device: int = 0
@@ -174,12 +176,22 @@ def plain_memory(work: Workload, kind: str) -> Memory:
     widest = max(work.identity.widths.values())
     frames = max(1.0, min(seconds, 30.0)) * 50
     forward = round(work.settings.extract.batch_clips * frames * widest * POSITION * size)
-    model = weight_bytes(work)
+    model, named = weight_bytes(work), _namer_bytes(work)
     if kind != "cpu":
         host = TORCH + (CUDA_HOST if kind == "cuda" else 0)
         begun, loaded = host, host + LIBRARIES - TORCH
-        return Memory(begun, loaded, loaded, forward // 8, 200_000_000, 200_000_000, {}, model, forward)
+        return Memory(begun, loaded, loaded, forward // 8, 200_000_000, 200_000_000, named, {}, model, forward)
     loaded = LIBRARIES + model
     spare = forward // 2
     captions = model + work.settings.captions.batch_clips * forward // work.settings.extract.batch_clips
-    return Memory(TORCH, loaded, LIBRARIES + spare, forward, captions, 150_000_000)
+    return Memory(TORCH, loaded, LIBRARIES + spare, forward, captions, 150_000_000, named)
+
+
+def _namer_bytes(work: Workload) -> int:
+    """Weights of a language model on this disk that names features."""
+    section = work.settings.names
+    if section.namer != "causal-lm" or not section.model:
+        return 0
+    place = Path(section.model).expanduser()
+    files = [place] if place.is_file() else [*place.glob("*.safetensors"), *place.glob("*.gguf")]
+    return sum(one.stat().st_size for one in files)

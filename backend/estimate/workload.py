@@ -173,7 +173,7 @@ class Workload:
         if settings.part == "active":
             return drawn
         clips = len(self.probed)
-        return max(0, round(clips * -np.expm1(-drawn / max(1, clips))) - self._captioned)
+        return max(0, round(clips * -float(np.expm1(-drawn / max(1, clips)))) - self._captioned)
 
     @cached_property
     def _captioned(self) -> int:
@@ -192,6 +192,11 @@ def parameters(config: SaeConfig) -> int:
     """Trained numbers of an SAE."""
     own = {"jumprelu": config.n_features}.get(config.architecture, 0)
     return 2 * config.n_features * config.d + config.n_features + config.d + own
+
+
+def active(config: SaeConfig) -> int:
+    """Active features per token to be expected: k, or of a JumpReLU, whose number training decides, a fifth of D."""
+    return config.n_features // 5 if config.architecture == "jumprelu" else config.k
 
 
 def workload(planned: Planned, table: ClipTable, count: Count | None = None) -> Workload:
@@ -225,10 +230,10 @@ def _training(settings: Settings, job: SaeJob, layer: Layer, table: ClipTable) -
     train = settings.train
     epoch = int(layer.tokens[table.train].sum())
     steps = train.steps if train.steps != "auto" else max(1, round(train.epochs * epoch / train.batch_tokens))
-    return Training(job, layer, steps, min(steps, _checkpoint_step(job)))
+    return Training(job, layer, steps, min(steps, checkpoint_step(job)))
 
 
-def _checkpoint_step(job: SaeJob) -> int:
+def checkpoint_step(job: SaeJob) -> int:
     """Step of a checkpoint of the same SAE, 0 without one; read without torch."""
     path = job.folder / "checkpoint" / "state.safetensors"
     try:
