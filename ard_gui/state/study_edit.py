@@ -47,6 +47,7 @@ class StudyEdit:
         self._added: dict[str, list[Any]] = {}
         self.before, self.locked, self._seen = "", "", ""
         self._written: dict[str, Any] = {}
+        self._kept: tuple[tuple[str, str], str | ValidationError] | None = None
         self._read()
 
     # values
@@ -84,20 +85,30 @@ class StudyEdit:
 
     def problems(self) -> dict[str, str]:
         """Why the changes cannot be made, a sentence per dotted name."""
-        try:
-            self.text()
-        except ValidationError as error:
-            return problems_of(error)
-        return {}
+        found = self._outcome()
+        return problems_of(found) if isinstance(found, ValidationError) else {}
 
     def text(self) -> str:
         """The file's text after the changes; pydantic's ValidationError if it cannot be used."""
-        changes = self.changes()
-        return changed_text(self.before, changes) if changes else self.before
+        found = self._outcome()
+        if isinstance(found, ValidationError):
+            raise found
+        return found
 
     def settings(self) -> Settings:
         """The settings after the changes; pydantic's ValidationError if they cannot be used."""
         return Settings.model_validate(tomllib.loads(self.text()))
+
+    def _outcome(self) -> str | ValidationError:
+        """The new text, or why there is none; kept, for making it costs some twenty milliseconds."""
+        changes = self.changes()
+        key = (self.before, repr(changes))
+        if self._kept is None or self._kept[0] != key:
+            try:
+                self._kept = key, changed_text(self.before, changes) if changes else self.before
+            except ValidationError as error:
+                self._kept = key, error
+        return self._kept[1]
 
     def diff(self) -> str:
         """The lines that change, in the notation of `diff -u`; "" for none."""

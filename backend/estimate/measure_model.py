@@ -63,11 +63,11 @@ def measure_model(work: Workload, speeds: Speeds, job: Job) -> tuple[Speeds, Sam
             decoded = max(decoded, read.seconds / max(0.1, longest * windows))
     window, second = _line(times[1:])
     found = speeds.with_("model", load=loading.seconds, window=window, second=second, decode=decoded)
-    # one window in flight is the least that a batch can be; whole batches replace this below
-    each = max(1, singles.peak - loading.after)
+    # of one window much is there only once; whole batches replace this below
+    each, batch = max(1, singles.peak - loading.after), work.settings.extract.batch_clips
     memory = replace(
-        found.memory, loaded=loading.after, forward=each * work.settings.extract.batch_clips,
-        forward_device=max(0, singles.device - loading.device) * work.settings.extract.batch_clips,
+        found.memory, loaded=loading.after, forward=min(each * batch, max(each, speeds.memory.forward)),
+        forward_device=max(0, singles.device - loading.device) * batch,
         model_device=loading.device,
     )  # fmt: skip
     found = replace(found, memory=memory)

@@ -162,6 +162,15 @@ def test_run_that_goes_on_does_not_keep_the_change_from_being_run(make_window: M
     until(lambda: len(queue.requests(tiny_study)) == 2)
 
 
+def test_window_can_be_closed_under_a_form_that_is_asking(make_window: Make, tiny_study: Study) -> None:
+    window = make_window(tiny_study)
+    window.actions_table["run.add_layer"].trigger()
+    until(lambda: bool(window.findChildren(ChangeDialog)))
+    window.close()
+    assert window.session.ended(5)
+    until(lambda: not window.findChildren(ChangeDialog))
+
+
 def test_forms_need_an_open_study(make_window: Make, tiny_study: Study) -> None:
     window = make_window()
     assert [window.actions_table[one].isEnabled() for one in ACTIONS] == [False] * 3

@@ -89,7 +89,8 @@ class ChangeDialog(QDialog):
         self._answer.failed.connect(lambda text: self.note.tell(f"What can be chosen could not be listed: {text}"))
         self._build()
         edit.changed.connect(self._follow)
-        session.study_closing.connect(self.close)
+        for ending in (session.study_closing, session.closing):
+            ending.connect(self.close)
         self._answer.ask(["choices", "--json"])
         self._follow()
         part.widget().setFocus()
