@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from ard_gui.state.runs import Message, StageShown
 
 HEAD, END, PIECE = 1 << 16, 1 << 18, 1 << 21
 """Bytes of the first look at a log's beginning and end, and of each piece between them."""
+
+
+OVERTAKEN = re.compile(rb'"stage": "([^"\\]*)", "type": "(progress|metric)", (?:"step": [^,"]*, "sae": "([^"\\]*)")?')
+"""Of which only the newest of a stage, or of a stage's SAE, matters."""
 
 
 class EventsFollow:
@@ -80,10 +85,31 @@ class EventsFollow:
 
 
 def _fold(fold: RunFold, piece: bytes) -> None:
-    for line in paced(piece.splitlines()):
+    for line in paced(without_overtaken(piece.splitlines())):
         event = parsed(line)
         if event is not None:
             fold.add(event)
+
+
+def without_overtaken(lines: list[bytes]) -> list[bytes]:
+    """The lines without reports of progress and metrics after which a newer one of the same kind follows.
+
+    They are told by the bytes alone: of a long log, hardly anything is parsed. Written in any other way than
+    `backend.jobs.events` writes them, they are kept.
+    """
+    kept: list[bytes] = []
+    later: set[tuple[bytes | None, ...]] = set()
+    for line in reversed(lines):
+        found = OVERTAKEN.search(line)
+        if found is None:
+            later.clear()
+        elif found.groups() in later:
+            continue
+        else:
+            later.add(found.groups())
+        kept.append(line)
+    kept.reverse()
+    return kept
 
 
 def parsed(line: bytes) -> dict[str, Any] | None:

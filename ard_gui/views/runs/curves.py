@@ -43,10 +43,10 @@ class CurvesTab(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session, self._chosen = session, session.runs_chosen
-        self.run, self.saes = "", ()
+        self.run = ""
+        self.saes: tuple[str, ...] = ()
         self.shown = CurvesShown("")
         self.plots: dict[str, CurvePlot] = {}
-        self._left_out: set[str] = set()
         self._drawn: set[str] | None = None
         self._pyqtgraph: Any = None
         self._loading = False
@@ -224,8 +224,9 @@ class CurvesTab(QWidget):
         self.here.setText(" ")
         heads = QWidget()
         flow = FlowLayout(heads)
-        for widget in (self.curves_button, self.saes_button, self.logarithmic):
-            flow.addWidget(widget)
+        for button in (self.curves_button, self.saes_button):
+            flow.addWidget(button)
+        flow.addWidget(self.logarithmic)
         self._grid.setContentsMargins(0, 0, 0, 0)
         area = QScrollArea()
         area.setWidgetResizable(True)

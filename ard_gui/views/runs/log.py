@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from operator import attrgetter
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QEvent, QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor, QFontDatabase, QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtGui import QColor, QFontDatabase, QFontMetrics, QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QComboBox,
     QHBoxLayout,
+    QHeaderView,
     QLabel,
     QLineEdit,
-    QListView,
     QPushButton,
+    QTableView,
     QVBoxLayout,
     QWidget,
 )
 
-from ard_gui.services.run_log import LEVELS, NOT_FOUND, LogLine, LogPiece, LogReading
+from ard_gui.services.run_log import HEAD, LEVELS, NOT_FOUND, LogLine, LogPiece, LogReading
 from ard_gui.session import Session
 from ard_gui.state.run_words import size
 from ard_gui.theme import colours
@@ -68,7 +71,7 @@ class LogModel(QAbstractListModel):
 
     def row_at(self, byte: int) -> int:
         """The shown line that lies at, or next before, a byte of the file."""
-        return max((row for row, one in enumerate(self.shown) if one.at <= byte), default=-1)
+        return bisect_right(self.shown, byte, key=attrgetter("at")) - 1
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802
         return 0 if parent.isValid() else len(self.shown)
@@ -76,7 +79,7 @@ class LogModel(QAbstractListModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         line = self.shown[index.row()]
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            return line.text
+            return shortened(line.text)
         if role == Qt.ItemDataRole.ToolTipRole:
             return tip(line.text)
         if role == Qt.ItemDataRole.ForegroundRole and line.level in ("WARNING", "ERROR", "CRITICAL"):
@@ -84,7 +87,8 @@ class LogModel(QAbstractListModel):
         return None
 
     def _kept(self, lines: list[LogLine]) -> list[LogLine]:
-        return [one for one in lines if LEVELS.index(one.level) >= self._least]
+        hidden = LEVELS[: self._least]
+        return [one for one in lines if one.level not in hidden] if hidden else list(lines)
 
     def _show_anew(self, lines: list[LogLine]) -> None:
         self.beginResetModel()
@@ -98,6 +102,11 @@ class LogModel(QAbstractListModel):
             self.endInsertRows()
 
 
+def shortened(text: str) -> str:
+    """A line without day and milliseconds, which the tool tip and the clipboard have."""
+    return text[11:19] + text[23:] if HEAD.match(text) else text
+
+
 class LogTab(QWidget):
     """All reading and searching is the watcher's."""
 
@@ -109,7 +118,7 @@ class LogTab(QWidget):
         self.model = LogModel()
         self.field, self.level, self.follow = QLineEdit(), QComboBox(), QCheckBox("&Follow")
         self.next, self.error = QPushButton("Find &next"), QPushButton("First &error")
-        self.view, self.note = QListView(), QLabel()
+        self.view, self.note = QTableView(), QLabel()
         self._build()
         self._connect()
 
@@ -226,7 +235,13 @@ class LogTab(QWidget):
         self.error.setToolTip("Go to the first line of level ERROR in the whole log.")
         self.view.setModel(self.model)
         self.view.setAccessibleName("Lines of the log")
-        self.view.setUniformItemSizes(True)
+        # a list view lays all its rows out anew for every line that comes
+        self.view.verticalHeader().hide()
+        self.view.horizontalHeader().hide()
+        self.view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.view.setShowGrid(False)
+        self.view.setWordWrap(False)
+        self.view.setTabKeyNavigation(False)
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.note.setAccessibleName("What of the log is shown")
@@ -269,3 +284,5 @@ class LogTab(QWidget):
         font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         font.setPointSizeF(self.font().pointSizeF())
         self.view.setFont(font)
+        self.view.verticalHeader().setMinimumSectionSize(1)
+        self.view.verticalHeader().setDefaultSectionSize(QFontMetrics(font).height() + 2)

@@ -253,6 +253,8 @@ class RunsPanel(QWidget):
         if turned != self._halves.orientation():
             self._halves.setOrientation(turned)
         least = 0 if beside else metrics.height() * LINES
-        for half in (self._halves.widget(0), self._halves.widget(1)):
+        for place in range(self._halves.count()):
+            half = self._halves.widget(place)
+            assert half is not None
             half.setMinimumHeight(least)
         self._make_room()

@@ -100,7 +100,7 @@ class ProgressTab(QWidget):
 
     def _make_room(self) -> None:
         """A scroll area knows nothing of labels that get higher where they are narrow."""
-        self._body.setMinimumHeight(self._column.minimumHeightForWidth(self._area.viewport().width()))
+        self._body.setMinimumHeight(max(0, self._column.minimumHeightForWidth(self._area.viewport().width())))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)

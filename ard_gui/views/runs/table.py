@@ -109,18 +109,18 @@ class StateCell(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         side = option.fontMetrics.height()
-        box = QRectF(option.rect.left() + 4, option.rect.center().y() - side / 2 + 1, side, side)  # type: ignore[attr-defined]
+        box = QRectF(option.rect.left() + 4, option.rect.center().y() - side / 2 + 1, side, side)
         super().paint(painter, option, index)
         row = index.data(ROW)
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)
         role = QPalette.ColorRole.HighlightedText if selected else QPalette.ColorRole.Text
-        colour = option.palette.color(role) if selected else QColor(state_colour(row.state))  # type: ignore[attr-defined]
+        colour = option.palette.color(role) if selected else QColor(state_colour(row.state))
         inset = side * 0.14
         draw_glyph(painter, GLYPHS.get(row.state, ""), box.adjusted(inset, inset, -inset, -inset), colour)
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:  # noqa: N802
         super().initStyleOption(option, index)
-        option.text = "\u2003  " + option.text  # type: ignore[attr-defined]
+        option.text = "\u2003  " + option.text
 
 
 class ProgressCell(QStyledItemDelegate):
@@ -132,9 +132,9 @@ class ProgressCell(QStyledItemDelegate):
         stage = row.stage
         if stage is None or stage.total <= 0:
             return
-        rect = QRectF(option.rect).adjusted(4, 0, -4, 0)  # type: ignore[attr-defined]
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
-        palette: QPalette = option.palette  # type: ignore[attr-defined]
+        rect = QRectF(option.rect).adjusted(4, 0, -4, 0)
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)
+        palette: QPalette = option.palette
         line = QRectF(rect.left(), rect.bottom() - 2.5, rect.width(), 2)
         painter.fillRect(line, QColor(colours().line))
         line.setWidth(rect.width() * stage.share)
