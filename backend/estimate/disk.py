@@ -21,8 +21,8 @@ MANIFEST, CONFIG, METRICS_LINE, RUN = 2900, 700, 400, 14_000
 EVENTS_PER_SECOND = 600
 """Bytes a second that a run's progress takes in `events.jsonl`."""
 SAME_FEATURE = 0.67, 0.86
-"""β of distinct features = k·T^β in a clip of T tokens: of sound, and of text. Nine SAEs of other studies gave 0.63 to
-0.73 of sound (the less they were trained, the more), two gave 0.86 of transcripts."""
+"""β of distinct features = k·T^β in a clip of T tokens: of sound, and of text. Eleven SAEs of other studies gave 0.63
+to 0.73 of sound (the less they were trained, the more), two gave 0.86 of transcripts."""
 LISTED_CLIP = 1.4
 """Codes of a listed clip in codes of a mean active clip: the most list holds the strongest."""
 CAPTION_TEXT = 90

@@ -92,7 +92,7 @@ def _steps(
             times.append(one.seconds)
     own = 12 * sum(p.numel() for p in trainer.sae.parameters())
     peak = whole.device if device.type == "cuda" else whole.peak - whole.before
-    return starting.seconds, float(np.median(times)), max(0, peak - own)
+    return starting.seconds, float(np.mean(times)), max(0, peak - own)
 
 
 def measure_retrieval(
