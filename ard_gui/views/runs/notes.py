@@ -36,7 +36,7 @@ class RunNotes(QWidget):
         self.read_only.say("" if shown.writable else READ_ONLY)
         self.idle.say(IDLE if shown.waits and shown.writable else "")
         self.problems.say("\n".join(shown.problems[:NAMED]), bad=True)
-        quiet = shown.active is not None or not shown.writable
+        quiet = not shown.writable or shown.active is not None or any(one.request for one in shown.rows)
         self.stale.say("" if quiet else stale_words(shown.stale), "\n".join(shown.stale))
         self.setVisible(any(not one.isHidden() for one in (self.read_only, self.idle, self.problems, self.stale)))
 

@@ -22,7 +22,7 @@ from ard_gui.views.runs.table import (
     StateCell,
 )
 
-WIDTHS = {STATE: 13, PROGRESS: 16, LEFT: 13, STARTED: 13, TOOK: 13}
+WIDTHS = {STATE: 13, PROGRESS: 16, LEFT: 13, STARTED: 15, TOOK: 13}
 LEAST_LETTERS = 12
 """In mean letters."""
 Mark = tuple[str, str]
