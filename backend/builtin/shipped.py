@@ -97,11 +97,13 @@ def clip_wave(folder: Path, name: str) -> Wave:
     return load_wave(Clip(record=name, path=name, root=str(folder)), RATE)
 
 
-def ask_shipped(target: Qwen2Audio, folder: Path, vocabulary: Vocabulary) -> list[ClipAnswer]:
-    """Ask `target` everything that can be asked of every clip in `folder`."""
+def ask_shipped(
+    target: Qwen2Audio, folder: Path, vocabulary: Vocabulary, chosen: slice = slice(None)
+) -> list[ClipAnswer]:
+    """Ask `target` everything that can be asked of every clip in `folder`, or of the chosen ones."""
     from backend.builtin.interview import interview
 
-    examples = clip_examples(folder)
+    examples = clip_examples(folder)[chosen]
     asked = [all_questions(example) for example in examples]
     waves = [clip_wave(folder, one.id) for one in examples]
     texts = interview(target, waves, [[one.question for one in some] for some in asked])

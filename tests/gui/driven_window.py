@@ -24,7 +24,7 @@ from ard_gui.state.runs import RunShown
 from ard_gui.views.new_study.form import NewStudy
 from backend.resources import resource
 
-STEPS = 1000
+STEPS = 700
 CHANGES = {
     "train.steps": STEPS, "train.threads": 1, "train.checkpoint_every": 20, "train.log_every": 20,
     "train.matmul": "float32",

@@ -25,7 +25,7 @@ from backend.study.run_records import first_event, list_runs
 from builders.finished_results import contents
 from builders.shipped_clips import TABLE, shipped_clips
 
-EVERY = 7
+EVERY = 8
 LONG = 200.0
 ROOT = Path(__file__).resolve().parents[2]
 Make = Callable[..., MainWindow]
@@ -103,7 +103,7 @@ def test_study_made_and_run_in_the_window_through_pause_and_kills_equals_the_com
     until(lambda: "name" in window.session.ranking.columns, LONG)  # type: ignore[union-attr]
     assert [row.state for row in window.session.run_watch.shown.rows] == ["finished", "killed", "stopped"]
     names = set(window.session.ranking.columns["name"]) - {""}  # type: ignore[union-attr]
-    assert len(names) > 5
+    assert len(names) > 3
     QApplication.processEvents()
 
     undisturbed = by_the_command_line(command, tmp_path)

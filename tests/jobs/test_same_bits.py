@@ -96,6 +96,7 @@ def same_bits(study: Study, expected: dict[str, bytes]) -> None:
     assert [name for name in expected if found[name] != expected[name]] == []
 
 
+@pytest.mark.soak
 def test_training_whose_worker_is_killed_gives_the_same_bits(
     study: Study, extracted: tuple[Study, dict[str, bytes]]
 ) -> None:
