@@ -114,7 +114,9 @@ def killed_study_equals(material: tuple[Path, Path, Path], folder: Path, kills: 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
 @pytest.mark.timeout(280)
-def test_study_killed_once_in_each_stage_equals_the_undisturbed_one(material: tuple[Path, Path, Path], tmp_path: Path) -> None:
+def test_study_killed_once_in_each_stage_equals_the_undisturbed_one(
+    material: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
     killed_study_equals(material, tmp_path / "killed", kills=4, seed=20)
 
 
