@@ -232,7 +232,7 @@ def _show_differences(two: list[RunRecord], settings: list[dict[str, Any]], as_j
     ])  # fmt: skip
     print()
     table(
-        f"{len(differ)} settings differ",
+        "1 setting differs" if len(differ) == 1 else f"{len(differ)} settings differ",
         ("setting", "", " "),
         [(name, *map(str, values)) for name, values in differ.items()],
     )

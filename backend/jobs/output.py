@@ -23,7 +23,8 @@ class Output:
     def opened(self) -> Iterator[int]:
         """A new, empty file to append to. Whatever lies there is replaced, never written through: it may be a link."""
         self.path.unlink(missing_ok=True)
-        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0))
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        handle = os.open(self.path, flags, 0o666)
         try:
             yield handle
         finally:

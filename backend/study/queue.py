@@ -225,7 +225,7 @@ def remove(study: Study, id_: str) -> None:
 def ask_to_stop(study: Study, found: Request) -> None:
     """Write the `stop` file into the folder of a request's run, where there is one."""
     run = study.runs / found.run
-    if found.run and run.is_dir():
+    if found.run and run.is_dir() and not run.is_symlink():
         (run / "stop").touch()
 
 

@@ -21,6 +21,7 @@ VALUED: dict[str, tuple[str, ...]] = {
     "sweep": ("--expansion", "--k"),
     "import-sae": ("--layer", "--name", "--format", "--architecture", "--k"),
     "map": ("--sae", "--directions", "--seed"),
+    "compare": ("--limit",),
     "steerability": (
         "--label", "--class", "--layer", "--prompt", "--strength", "--clips", "--fit", "--tokens", "--seed", "--least",
     ),

@@ -38,7 +38,7 @@ def test_readme_shows_only_commands_that_exist() -> None:
 
 def test_event_types_on_the_page_are_those_of_the_protocol() -> None:
     page = (DOCS / "events.md").read_text(encoding="utf-8")
-    types = set(re.findall(r"^\| `([a-z]+)` \|", page, re.M)) - {"v", "seq", "time", "run", "type"}
+    types = set(re.findall(r"^\| `([a-z]+)` \|", page, re.M)) - {"v", "seq", "time", "elapsed", "run", "type"}
     table = (events.__doc__ or "").split("further fields")[1]
     assert types - {"stage"} == set(re.findall(r"^([a-z]+) {2,}", table, re.M)) - {"stage"}
     assert f"version {events.VERSION}" in page

@@ -21,8 +21,8 @@ from backend.study import queue
 from backend.study.folder import Study
 from backend.study.runnable import RUNNABLE, SWITCHES, VALUED, check_words
 
-REFUSED = {"--out", "--help"}
-"""Options of commands that can be queued which cannot be: the first writes where it is told to."""
+REFUSED = {"--out", "--check", "--help"}
+"""Options of commands that can be queued which cannot: the first writes where it is told to, the others do nothing."""
 
 
 @pytest.fixture

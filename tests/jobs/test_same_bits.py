@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,17 +136,21 @@ def test_training_killed_ten_times_with_its_supervisor_gives_the_same_bits(
 ) -> None:
     dice, words = random.Random(7), [sys.executable, "-P", "-m", "backend.cli.main", "work", str(study.root)]
     one = queue.add(study, "train")
+    killed = 0
     for number in range(10):
         with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
-            until(trained(study, dice.randint(50 * number, 50 * number + 40)))
+            far_enough = trained(study, dice.randint(50 * number, 50 * number + 40))
+            until(lambda far=far_enough, process=process: far() or process.poll() is not None)  # type: ignore[misc]
             victims = [process.kill, lambda: kill_worker(study)]
             dice.shuffle(victims)
             for kill in victims[: dice.randint(1, 2)]:
-                kill()
+                with suppress(ProcessLookupError):  # its third death in a row made it a failure
+                    kill()
             process.kill()
-        left = [one for one in queue.requests(study) if one.state == "failed"]
-        if left:
+        killed += [run.state for run in list_runs(study)][-1] == "killed"
+        if [left.state for left in queue.requests(study)] == ["failed"]:
             queue.retry(study, one.id)
+    assert killed >= 3
     while queue.requests(study):
         if queue.request(study, one.id).state == "failed":
             queue.retry(study, one.id)

@@ -8,9 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,68 +17,17 @@ import psutil
 import pytest
 
 from backend.errors import ArdError
-from backend.jobs import attempt, output, supervisor
+from backend.jobs import attempt, supervisor
 from backend.jobs.lock import write_lock
 from backend.jobs.supervisor import supervising
 from backend.study import launch, queue
 from backend.study.folder import Study
-from backend.study.queue import Request
 from backend.study.run_records import list_runs
+from builders.queue_place import PATIENCE, Place
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
-PATIENCE = 60.0
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills with POSIX signals")
-
-
-@dataclass
-class Place:
-    """A study whose `extract` and `train` are stand-ins, and a supervisor in a thread of this process."""
-
-    study: Study
-    said: list[str] = field(default_factory=list)
-    threads: list[threading.Thread] = field(default_factory=list)
-
-    def tell(self, act: str, early: str = "") -> None:
-        for name, text in (("early", early), ("act", act)):
-            (self.study.root / f".{name}").write_text(text)
-            (self.study.root / f".{name}").rename(self.study.root / name)
-
-    def start(self) -> None:
-        self.threads.append(threading.Thread(target=supervisor.work, args=(self.study, self.said.append), daemon=True))
-        self.threads[-1].start()
-
-    def join(self) -> None:
-        for thread in self.threads:
-            thread.join(PATIENCE)
-            assert not thread.is_alive(), self.said
-
-    def work(self) -> None:
-        self.start()
-        self.join()
-
-    def until(self, holds: Callable[[], object]) -> None:
-        end = time.monotonic() + PATIENCE
-        while not holds():
-            assert time.monotonic() < end, (self.said, queue.requests(self.study))
-            time.sleep(0.01)
-
-    def runs_on(self, id_: str) -> Callable[[], bool]:
-        """Whether the request's run is under way, with a handler for signals."""
-
-        def holds() -> bool:
-            run = queue.request(self.study, id_).run
-            log = self.study.runs / run / "events.jsonl"
-            return bool(run) and log.exists() and b'"stage"' in log.read_bytes().split(b"\n", 1)[1]
-
-        return holds
-
-    def only(self) -> Request:
-        (one,) = queue.requests(self.study)
-        return one
-
-    def records(self) -> list[tuple[str, str]]:
-        return [(one.command, one.state) for one in list_runs(self.study)]
 
 
 @pytest.fixture
@@ -308,6 +256,18 @@ def test_worker_of_a_killed_supervisor_goes_on_and_the_next_one_adopts_it(place:
     assert place.records() == [("train", "finished")]
 
 
+def test_supervisor_is_started_apart_and_ends_with_its_work(place: Place) -> None:
+    queue.add(place.study, "train")
+    launch.start_supervisor(place.study.root)
+    record = queue.folder(place.study) / queue.SUPERVISOR
+    place.until(record.exists)
+    assert os.getsid(json.loads(record.read_text())["pid"]) != os.getsid(0)
+    place.until(lambda: not record.exists())
+    assert place.records() == [("train", "finished")]
+    (ending,) = [one for one in threading.enumerate() if one.name == "supervisor's end"]
+    ending.join(PATIENCE)
+
+
 def test_adopted_worker_can_be_cancelled(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "KILL_AFTER", {"pausing": 0.1, "cancelling": 0.1})
     place.tell("stubborn")
@@ -401,21 +361,6 @@ def test_study_that_cannot_be_written_to_has_no_supervisor(place: Place) -> None
         supervisor.work(place.study)
 
 
-def test_output_stays_small_while_it_is_written_and_a_link_is_not_written_through(tmp_path: Path) -> None:
-    (tmp_path / "precious").write_text("mine")
-    (tmp_path / "x.out").symlink_to(tmp_path / "precious")
-    out = output.Output(tmp_path / "x.out")
-    out.bound()
-    assert out.tail() == ""
-    with out.opened() as handle:
-        os.write(handle, b"a" * output.MOST_BYTES + b"b\nard: too late")
-        out.bound()
-        os.write(handle, b" by far\n")
-    assert out.path.stat().st_size == output.KEPT_BYTES + len(b" by far\n")
-    assert out.tail() == "too late by far"
-    assert (tmp_path / "precious").read_text() == "mine"
-
-
 def test_supervisor_lock_goes_with_its_process(place: Place) -> None:
     words = [sys.executable, "-c", HOLD, str(place.study.root)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -426,19 +371,3 @@ def test_supervisor_lock_goes_with_its_process(place: Place) -> None:
         process.send_signal(signal.SIGKILL)
     with supervising(place.study) as ours:
         assert ours
-
-
-def test_run_with_a_prefix_is_queued_as_its_stages(place: Place, tmp_path: Path) -> None:
-    assert launch.steps("run") == [(name, ()) for name in ("index", "extract", "train", "retrieve", "describe")]
-    assert launch.steps("train") == [("train", ())]
-    words = launch.command_line(Path("/s"), "map", ("--seed", "1"))
-    assert words[0] == sys.executable
-    assert words[-4:] == ["map", "/s", "--seed", "1"]
-    assert launch.command_line(Path("/s"), "train", ())[:2] == [sys.executable, str(STAND_IN)]
-    preferences = tmp_path / "home" / "preferences.json"
-    preferences.unlink()
-    assert launch.steps("run") == [("run", ())]
-    for damaged in ("{", '{"launch_prefix": 3}', '{"launch_prefix": "torchrun \'"}'):
-        preferences.write_text(damaged)
-        with pytest.raises(ArdError, match="preferences"):
-            launch.checked_prefix()
