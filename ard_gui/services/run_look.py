@@ -3,40 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ard_gui.services.run_curves import CurvesReading, CurvesShown
 from ard_gui.services.run_follow import EventsFollow
 from ard_gui.services.run_listing import RunListing
 from ard_gui.services.run_log import LogPiece, LogReading
 from ard_gui.services.stale_results import StaleResults
-from ard_gui.state.runs import GOING_ON, RunShown, RunsShown
+from ard_gui.state.runs import GOING_ON, RunShown, RunsShown, Wanted
 from backend.study.folder import Study
 
 MOST_FOLLOWED = 6
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What somebody looks at.
-
-    Attributes
-    ----------
-    run : str
-        "" for none.
-    curves, log : bool
-        Whether these are on the screen.
-    saes : tuple of str
-        SAEs whose curves are drawn; empty for all of the run.
-    stale : bool
-        Whether it is asked which results are stale.
-    """
-
-    run: str = ""
-    curves: bool = False
-    log: bool = False
-    saes: tuple[str, ...] = ()
-    stale: bool = False
 
 
 class StudyLook:

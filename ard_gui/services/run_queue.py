@@ -8,9 +8,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from ard_gui.services.worker import Failure, Worker
-from backend.study import queue
 from backend.study.folder import Study
-from backend.study.launch import start_supervisor, steps
 
 
 class RunQueue(QObject):
@@ -51,10 +49,12 @@ class RunQueue(QObject):
         """Queue a command that is to read the settings as they are now, also beside one that runs already."""
 
         def work(study: Study) -> list[str]:
+            from backend.study.launch import steps
+
             split = steps(command, arguments)
             if len(split) > 1:
-                return [one.id for one in queue.add_all(study, split)]
-            return [queue.add_again(study, command, arguments).id]
+                return [one.id for one in _queue().add_all(study, split)]
+            return [_queue().add_again(study, command, arguments).id]
 
         self._do(work, self._tell_added)
 
@@ -62,28 +62,30 @@ class RunQueue(QObject):
         """Queue several commands, each after the one before it: all of them or none."""
 
         def work(study: Study) -> list[str]:
+            from backend.study.launch import steps
+
             split = [step for command, arguments in commands for step in steps(command, arguments)]
-            return [one.id for one in queue.add_all(study, split, after)]
+            return [one.id for one in _queue().add_all(study, split, after)]
 
         self._do(work, self._tell_added)
 
     def pause(self, id_: str) -> None:
-        self._do(lambda study: queue.pause(study, id_))
+        self._do(lambda study: _queue().pause(study, id_))
 
     def resume(self, id_: str) -> None:
-        self._do(lambda study: queue.resume(study, id_))
+        self._do(lambda study: _queue().resume(study, id_))
 
     def retry(self, id_: str) -> None:
-        self._do(lambda study: queue.retry(study, id_))
+        self._do(lambda study: _queue().retry(study, id_))
 
     def cancel(self, id_: str) -> None:
-        self._do(lambda study: queue.cancel(study, id_))
+        self._do(lambda study: _queue().cancel(study, id_))
 
     def dismiss(self, id_: str) -> None:
-        self._do(lambda study: queue.dismiss(study, id_), runs=False)
+        self._do(lambda study: _queue().dismiss(study, id_), runs=False)
 
     def move(self, id_: str, by: int) -> None:
-        self._do(lambda study: queue.move(study, id_, by), runs=False)
+        self._do(lambda study: _queue().move(study, id_, by), runs=False)
 
     def work_off(self) -> None:
         """Start the supervisor, e.g. after it was killed; does nothing where one works already."""
@@ -98,6 +100,8 @@ class RunQueue(QObject):
             return
 
         def errand() -> Any:
+            from backend.study.launch import start_supervisor
+
             result = work(study)
             if runs:
                 start_supervisor(study.root)
@@ -115,3 +119,10 @@ class RunQueue(QObject):
 
     def _refuse(self, failure: Failure) -> None:
         self.refused.emit(failure.text)
+
+
+def _queue() -> Any:
+    """The module, imported on the worker's thread when it is first needed: a window starts without it."""
+    from backend.study import queue
+
+    return queue

@@ -8,14 +8,15 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from ard_gui.services.run_log import LogReading
-from ard_gui.services.run_look import StudyLook, Wanted
-from ard_gui.state.runs import RunsShown
+from ard_gui.state.runs import RunsShown, Wanted
 from backend.study.folder import Study
+
+if TYPE_CHECKING:
+    from ard_gui.services.run_log import LogReading
 
 EVERY_SECONDS = 0.25
 """Between two looks while something goes on, and between two tellings: four a second at most."""
@@ -26,7 +27,7 @@ CATCHING_UP_SECONDS = 0.02
 CURVES_SECONDS = 0.5
 AFTER_FAULT_SECONDS = 5.0
 
-Errand = Callable[[LogReading], object]
+Errand = Callable[["LogReading"], object]
 
 
 class RunWatch(QObject):
@@ -166,6 +167,8 @@ class _Telling:
     """Looks at one study and tells what is new, not too often."""
 
     def __init__(self, study: Study, tell: Callable[[Study, str, Any], None]) -> None:
+        from ard_gui.services.run_look import StudyLook  # a window starts without it
+
         self.study, self._tell = study, tell
         self._look = StudyLook(study, lambda piece: tell(study, "log_read", piece))
         self._told: RunsShown | None = None

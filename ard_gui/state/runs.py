@@ -186,3 +186,26 @@ class RunsShown:
     def row(self, id_: str) -> RunShown | None:
         """The row with this id, which may be a request's or a run's."""
         return next((one for one in self.rows if id_ and id_ in (one.request, one.run)), None)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What somebody looks at.
+
+    Attributes
+    ----------
+    run : str
+        "" for none.
+    curves, log : bool
+        Whether these are on the screen.
+    saes : tuple of str
+        SAEs whose curves are drawn; empty for all of the run.
+    stale : bool
+        Whether it is asked which results are stale.
+    """
+
+    run: str = ""
+    curves: bool = False
+    log: bool = False
+    saes: tuple[str, ...] = ()
+    stale: bool = False

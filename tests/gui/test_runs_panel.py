@@ -17,9 +17,8 @@ from PySide6.QtWidgets import QApplication, QLineEdit
 
 from ard_gui.main_window import MainWindow
 from ard_gui.services import run_news, run_watch, stale_results
-from ard_gui.services.run_look import Wanted
 from ard_gui.state.run_words import IDLE
-from ard_gui.state.runs import RunShown, RunsShown
+from ard_gui.state.runs import RunShown, RunsShown, Wanted
 from ard_gui.views.preferences_dialog import PreferencesDialog
 from ard_gui.views.runs.edit_setting import EditSetting
 from ard_gui.views.runs.notes import READ_ONLY
@@ -50,7 +49,7 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_supervisor(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Requests stay where they are: nobody works them off. Whose work was to begin."""
     begun: list[Path] = []
-    monkeypatch.setattr("ard_gui.services.run_queue.start_supervisor", begun.append)
+    monkeypatch.setattr("backend.study.launch.start_supervisor", begun.append)
     return begun
 
 
@@ -104,7 +103,7 @@ def test_killed_run_is_told_and_so_is_what_to_do(make_window: Make, study: Study
         job.end("kill")
     until(lambda: states(panel) == ["killed"])
     assert "Run the same command to go on" in panel.progress.told.text()
-    assert [one.run for one in ended] == [job.run]
+    until(lambda: [one.run for one in ended] == [job.run])
 
 
 def test_study_without_runs_offers_to_bring_everything_up_to_date(
@@ -382,13 +381,14 @@ def test_end_of_a_long_run_is_told_and_leads_to_it(
 ) -> None:
     monkeypatch.setattr(run_news, "LONG_SECONDS", -1.0)
     window = make_window(study)
-    until(lambda: window.session.run_watch.shown != RunsShown() or True)
+    ended: list[RunShown] = []
+    window.session.run_watch.ended.connect(ended.append)
     for wanted in (False, True):
         window.session.preferences.set("notify_runs", wanted)
         with told_thread(study) as job:
             until(lambda: window.session.run_watch.shown.active is not None)
             job.end("finish")
-        until(lambda: window.session.run_watch.shown.active is None)
+        until(lambda job=job: [one.run for one in ended][-1:] == [job.run])  # type: ignore[misc]
         assert window.notice_bar.isVisible() is wanted
     assert window.notice_bar.text.text().startswith(f"{study.root.name}: ard train has finished after")
     window.notice_bar.accept.click()

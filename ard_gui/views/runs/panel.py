@@ -10,9 +10,8 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication, QHideEvent, QResize
 from PySide6.QtWidgets import QSplitter, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from ard_gui.actions import Actions
-from ard_gui.services.run_look import Wanted
 from ard_gui.session import Session
-from ard_gui.state.runs import RunShown, RunsShown
+from ard_gui.state.runs import RunShown, RunsShown, Wanted
 from ard_gui.views.flow import FlowLayout
 from ard_gui.views.runs.curves import CurvesTab
 from ard_gui.views.runs.log import LogTab
