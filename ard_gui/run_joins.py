@@ -85,8 +85,8 @@ class RunJoins(QObject):
         if row is not None:
             do(row.request)
 
-    def _added(self, _id: str) -> None:
-        self._session.notices.info("it is in the queue: View › Runs shows how it goes")
+    def _added(self, id_: str) -> None:
+        cast("RunsPanel", self._panel(True)).expect(id_)
 
     def _ended(self, run: RunShown) -> None:
         found = self._session.overview

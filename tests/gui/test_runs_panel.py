@@ -160,6 +160,18 @@ def test_requests_are_moved_paused_resumed_and_dismissed_by_keys(
     until(lambda: order() == [1])
 
 
+def test_what_was_just_queued_is_shown_and_chosen(make_window: Make, study: Study, no_supervisor: list[Path]) -> None:
+    queue.add(study, "train")
+    window = make_window(study)
+    panel = panel_of(window)
+    until(lambda: panel.list.current() is not None and panel.list.current().command.startswith("ard train"))
+    window.show_dock("runs", False)
+    window.session.run_queue.start_all([("index", ()), ("retrieve", ())])
+    until(lambda: panel.list.current() is not None and panel.list.current().command.startswith("ard index"))
+    assert panel.isVisible()
+    assert no_supervisor == [study.root]
+
+
 def test_actions_follow_what_can_be_done(make_window: Make, study: Study) -> None:
     window = make_window(study)
     table = window.actions_table

@@ -35,6 +35,7 @@ class RunsPanel(QWidget):
     def __init__(self, session: Session, actions: Actions) -> None:
         super().__init__()
         self._session, self._actions, self._chosen = session, actions, session.runs_chosen
+        self._expected: list[str] = []
         self.list = RunList()
         self.empty = EmptyState(self.list)
         self.notes = RunNotes(session.run_queue.work_off, actions["run.everything"].trigger)
@@ -53,6 +54,8 @@ class RunsPanel(QWidget):
         self.list.show_runs(shown)
         self.notes.show_state(shown)
         self._say_if_empty()
+        if any(self.list.choose(one) for one in self._expected):
+            self._expected.clear()
         if self.list.current() is None and shown.rows:
             self._choose_first(shown)
         self._show_current()
@@ -60,6 +63,10 @@ class RunsPanel(QWidget):
     def choose(self, id_: str) -> None:
         """Show the row of this request or run."""
         self.list.choose(id_)
+
+    def expect(self, id_: str) -> None:
+        """Show the row of a request that was just added, as soon as it is there; of several the first."""
+        self._expected.append(id_)
 
     def restored(self) -> None:
         """Another study's choices are in place."""
@@ -223,6 +230,7 @@ class RunsPanel(QWidget):
         self.tabs.currentChanged.connect(self._tab_chosen)
 
     def _study_opened(self) -> None:
+        self._expected.clear()
         self.show_runs(self._session.run_watch.shown)
         # not before the window has its layout back, which may hide this panel
         QTimer.singleShot(0, self, self._want)
