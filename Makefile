@@ -25,7 +25,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -P -m pytest -n $(WORKERS) -m "not soak"
+	$(BIN)/python -P -m pytest -n $(WORKERS) --dist loadfile -m "not soak"
 
 soak: $(READY)
 	$(BIN)/python -P -m pytest -m soak --timeout=3000

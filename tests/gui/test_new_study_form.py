@@ -41,7 +41,7 @@ SMALL_DISK: dict[str, Any] = {
 def supervised(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Studies whose supervisor would have been started: here nothing is run."""
     started: list[Path] = []
-    monkeypatch.setattr("ard_gui.services.run_queue.start_supervisor", started.append)
+    monkeypatch.setattr("backend.study.launch.start_supervisor", started.append)
     return started
 
 

@@ -128,7 +128,8 @@ class RunsPanel(QWidget):
         """What stands in place of rows is never cut, however large the text."""
         layout = self.empty.layout()
         wanted = layout.totalHeightForWidth(self.list.viewport().width()) if self.empty.text.text() and layout else 0
-        self.list.setMinimumHeight(wanted)
+        beside = self.list.height() - self.list.viewport().height()
+        self.list.setMinimumHeight(wanted and wanted + beside)
 
     # what can be done to a row
 
