@@ -6,7 +6,8 @@ TORCH_INDEX ?=
 STUDY ?= demo-study
 # Work folder of the built-in model's recipe, about 5 GB
 WORK ?= built-in-work
-WORKERS ?= 2
+# More than cores: tests also wait, for processes and for the window
+WORKERS ?= 3
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -25,7 +26,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -P -m pytest -n $(WORKERS) --dist loadfile -m "not soak"
+	$(BIN)/python -P -m pytest -n $(WORKERS) -m "not soak"
 
 soak: $(READY)
 	$(BIN)/python -P -m pytest -m soak --timeout=3000
