@@ -6,8 +6,7 @@ TORCH_INDEX ?=
 STUDY ?= demo-study
 # Work folder of the built-in model's recipe, about 5 GB
 WORK ?= built-in-work
-# More than cores: tests also wait, for processes and for the window
-WORKERS ?= 3
+WORKERS ?= 2
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -26,7 +25,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -P -m pytest -n $(WORKERS) -m "not soak"
+	$(BIN)/python -P -m pytest -n $(WORKERS) --dist worksteal -m "not soak"
 
 soak: $(READY)
 	$(BIN)/python -P -m pytest -m soak --timeout=3000
