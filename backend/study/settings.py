@@ -152,9 +152,7 @@ def default_k(n_features: int) -> int:
 
 class TrainSection(Section):
     batch_tokens: int = Field(4096, ge=1, description="Tokens in one step (A-16, S-12).")
-    steps: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
-        "auto", description="Optimiser steps; auto takes them from epochs."
-    )
+    steps: int | Literal["auto"] = Field("auto", description="Optimiser steps; auto takes them from epochs.")
     epochs: float = Field(10.0, gt=0, description="Passes over the stored tokens, where steps is auto (X-2).")
     lr: float | Literal["auto"] = Field("auto", description="Learning rate; auto is 2e-4/sqrt(D/16384) (A-16, X-2).")
     warmup: float = Field(0.05, ge=0, lt=1, description="Share of steps with linear warm-up (X-2).")
