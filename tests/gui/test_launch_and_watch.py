@@ -16,7 +16,6 @@ import psutil
 import pytest
 from gui import driven_window
 from gui.waiting import until
-from PySide6.QtWidgets import QApplication
 
 from ard_gui.main_window import MainWindow
 from ard_gui.state.runs import RunShown
@@ -104,7 +103,6 @@ def test_study_made_and_run_in_the_window_through_pause_and_kills_equals_the_com
     assert [row.state for row in window.session.run_watch.shown.rows] == ["finished", "killed", "stopped"]
     names = set(window.session.ranking.columns["name"]) - {""}  # type: ignore[union-attr]
     assert len(names) > 3
-    QApplication.processEvents()
 
     undisturbed = by_the_command_line(command, tmp_path)
     expected, found = contents(undisturbed.root), contents(study.root)
@@ -140,4 +138,4 @@ def trained(study: Study) -> int:
     """Steps in the last run's events."""
     path = study.runs / list_runs(study)[-1].id / "events.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return sum('"metric"' in line for line in lines) * 20
+    return sum('"metric"' in line for line in lines) * driven_window.CHANGES["train.log_every"]

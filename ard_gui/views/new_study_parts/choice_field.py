@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction, QMouseEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import QMenu
 
 from ard_gui.state.sound_sources import joined, split_line
+from ard_gui.views.new_study_parts.menu_line import MenuLine
 
 
 class StayingMenu(QMenu):
@@ -22,7 +22,7 @@ class StayingMenu(QMenu):
             super().mouseReleaseEvent(event)
 
 
-class ChoiceField(QWidget):
+class ChoiceField(MenuLine):
     """Names with ";" between them; empty for all.
 
     Signals
@@ -36,29 +36,19 @@ class ChoiceField(QWidget):
         Whether names are "label=value": then the menu has one part for each label.
     """
 
-    edited = Signal()
-
     def __init__(self, name: str, *, grouped: bool = False) -> None:
-        super().__init__()
-        self._grouped = grouped
-        self._known: dict[str, int] = {}
-        self.line, self.button, self.menu = QLineEdit(), QPushButton("Choose"), StayingMenu(self)
-        self.line.setAccessibleName(name)
-        self.line.setPlaceholderText("all")
-        self.line.setToolTip(
+        told = (
             "label=value; values of one label are alternatives, several labels must all hold. Empty for all."
             if grouped else "Names with ; between them. Empty for all."
         )  # fmt: skip
-        self.button.setAccessibleName(f"Choose: {name}")
-        self.button.setMenu(self.menu)
+        super().__init__(name, name, "all", told)
+        self._grouped = grouped
+        self._known: dict[str, int] = {}
         self.menu.aboutToShow.connect(self.fill_menu)
-        self.line.textEdited.connect(lambda _: self.edited.emit())
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.line, 1)
-        layout.addWidget(self.button)
-        self.setFocusProxy(self.line)
         self.set_known({})
+
+    def make_menu(self) -> QMenu:
+        return StayingMenu(self)
 
     def names(self) -> list[str]:
         return split_line(self.line.text())

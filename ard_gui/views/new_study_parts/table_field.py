@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QMenu, QPushButton, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
+
+from ard_gui.views.new_study_parts.menu_line import MenuLine
 
 KINDS = "Tables (*.csv *.tsv *.jsonl *.ndjson *.json *.txt)"
 NONE, OTHER = "None: every sound file is a clip", "Another file …"
 
 
-class TableField(QWidget):
+class TableField(MenuLine):
     """A path, relative to the folder of sound where the table lies in it; empty for none.
 
     Signals
@@ -21,24 +23,13 @@ class TableField(QWidget):
         The person has named another table.
     """
 
-    edited = Signal()
-
     def __init__(self) -> None:
-        super().__init__()
-        self._folder, self._tables = Path(), list[str]()
-        self.line, self.button, self.menu = QLineEdit(), QPushButton("Choose"), QMenu(self)
-        self.line.setAccessibleName("Table of the clips")
-        self.line.setPlaceholderText("none: every sound file is a clip")
-        self.line.setToolTip("CSV or JSONL with one clip a row: path, start, end, caption, split, labels.")
-        self.button.setAccessibleName("Choose: table of the clips")
-        self.button.setMenu(self.menu)
+        super().__init__(
+            "Table of the clips", "table of the clips", "none: every sound file is a clip",
+            "CSV or JSONL with one clip a row: path, start, end, caption, split, labels.",
+        )  # fmt: skip
         self.menu.aboutToShow.connect(self.fill_menu)
-        self.line.textEdited.connect(lambda _: self.edited.emit())
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.line, 1)
-        layout.addWidget(self.button)
-        self.setFocusProxy(self.line)
+        self._folder, self._tables = Path(), list[str]()
 
     def set_place(self, folder: Path, tables: Sequence[str]) -> None:
         """The folder of sound, and the tables that lie in it."""
